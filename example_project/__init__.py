@@ -1,0 +1,1 @@
+"""The example: a photo and order desk whose slow work runs in the background."""

@@ -1,0 +1,1 @@
+"""The demo: real processes, real input, and a count of what came of it."""

@@ -1,0 +1,31 @@
+"""What the rest of the package may expect of an adapter."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from kiq_django.payload import Payload
+
+
+class Adapter(ABC):
+    """Takes payloads over from the client. Made once per process and settings, used by many threads at
+    once."""
+
+    persistent: ClassVar[bool]
+    """A job that was pushed survives the end of this process."""
+    schedules: ClassVar[bool]
+    """Takes payloads with `at`; to others the client gives none."""
+    bulk: ClassVar[bool]
+    """Many payloads in one `push` cost about as much as one."""
+
+    @abstractmethod
+    def push(self, payloads: Sequence[Payload]) -> None:
+        """Take these over, in order. `payload.at`, epoch seconds, is set only when it lies ahead.
+
+        Raises:
+            StoreError: they were not, or perhaps not, taken over.
+        """
+
+    def close(self) -> None:
+        """The settings changed, or the process ends: finish what can be finished."""
+        return

@@ -1,0 +1,30 @@
+"""Jobs run inside the call that enqueues them (after the commit, if they wait for one)."""
+
+from collections.abc import Sequence
+
+from kiq_django import execution
+from kiq_django.adapters.base import Adapter
+from kiq_django.exceptions import Discard
+from kiq_django.payload import Payload
+
+
+class InlineAdapter(Adapter):
+    """No queue and no retries: what a job raises comes out of `enqueue`, and ends a bulk.
+
+    `Discard`, and the errors that a job declares in `discard_on`, end the job alone.
+    """
+
+    persistent = False
+    schedules = False
+    bulk = False
+
+    def push(self, payloads: Sequence[Payload]) -> None:
+        for payload in payloads:
+            _run(Payload.decode(payload.encode()))
+
+
+def _run(payload: Payload) -> None:
+    outcome = execution.run(payload, payload.queue, housekeeping=False)
+    quiet = outcome.definition.options.discard_on if outcome.definition else ()
+    if outcome.error is not None and not isinstance(outcome.error, (Discard, *quiet)):
+        raise outcome.error

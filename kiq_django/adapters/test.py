@@ -1,0 +1,65 @@
+"""For tests: jobs are collected, to be looked at and run by the test."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from kiq_django import clock, execution
+from kiq_django.adapters.base import Adapter
+from kiq_django.execution import Outcome
+from kiq_django.payload import ABSENT, Payload
+
+
+class TestAdapter(Adapter):
+    """Keeps payloads as they would come back from Redis: read again from their own bytes."""
+
+    __test__ = False  # pytest would take it for a class of tests
+
+    persistent = False
+    schedules = True
+    bulk = True
+
+    def __init__(self) -> None:
+        self._payloads: list[Payload] = []
+        self._lock = threading.Lock()
+
+    def push(self, payloads: Sequence[Payload]) -> None:
+        read = [Payload.decode(payload.encode()) for payload in payloads]
+        with self._lock:
+            self._payloads.extend(read)
+
+    def enqueued(self) -> list[Payload]:
+        """What waits, in the order of enqueueing; scheduled jobs have `at`."""
+        with self._lock:
+            return list(self._payloads)
+
+    def clear(self) -> None:
+        """Forget what waits."""
+        with self._lock:
+            self._payloads.clear()
+
+    def drain(self, *, queue: str | None = None, until: float | None = None) -> list[Outcome]:
+        """Run what waits, what these jobs enqueue, and so on, until nothing is left.
+
+        Args:
+            queue: only this one.
+            until: run scheduled jobs up to this time (epoch seconds) too, each in its turn; None is now.
+
+        Raises:
+            BaseException: what the first failing job raised; the others go on waiting.
+        """
+        latest = clock.now() if until is None else until
+        outcomes = []
+        while payload := self._take(lambda p: queue in (None, p.queue) and (p.at or 0) <= latest):
+            outcome = execution.run(payload.evolve(at=ABSENT), payload.queue, housekeeping=False)
+            if outcome.error is not None:
+                raise outcome.error
+            outcomes.append(outcome)
+        return outcomes
+
+    def _take(self, wanted: Callable[[Payload], bool]) -> Payload | None:
+        """What is to run next: in the order of enqueueing, then the scheduled ones by time."""
+        with self._lock:
+            payload = min(filter(wanted, self._payloads), key=lambda p: p.at or 0, default=None)
+            if payload is not None:
+                self._payloads = [each for each in self._payloads if each is not payload]
+            return payload

@@ -1,0 +1,74 @@
+"""Which job the code that asks is running in."""
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Protocol
+
+from kiq_django.payload import Payload
+
+if TYPE_CHECKING:
+    from kiq_django.registry import Definition
+
+
+class StopFlag(Protocol):
+    """What a worker sets once it is stopping; a `threading.Event` is one."""
+
+    def is_set(self) -> bool: ...
+
+
+class RunningJob:
+    """A job while it runs."""
+
+    __slots__ = ("definition", "opened_connection", "payload", "queue", "stop_flag")
+
+    def __init__(
+        self, payload: Payload, queue: str, definition: "Definition | None", stop_flag: StopFlag | None = None
+    ) -> None:
+        self.payload = payload
+        """As it was fetched; arguments of rich types still encoded."""
+        self.queue = queue
+        """The queue it was fetched from, which a retry may have changed."""
+        self.definition = definition
+        """What `@job` declared, None when no loaded code declares this name."""
+        self.stop_flag = stop_flag
+        self.opened_connection = False
+        """The job made its thread connect to a database, so that somebody must disconnect."""
+
+    def __repr__(self) -> str:
+        return f"<RunningJob {self.name} {self.id}>"
+
+    @property
+    def id(self) -> str:
+        """The job's id, 24 hexadecimal characters."""
+        return self.payload.jid
+
+    @property
+    def name(self) -> str:
+        """The name under which the job was declared."""
+        return self.payload.name
+
+    @property
+    def attempt(self) -> int:
+        """Which run this is, from 1. A run that a crash cut off does not count."""
+        count = self.payload.retry_count
+        return 1 if count is None else count + 2
+
+    @property
+    def tags(self) -> list[str]:
+        """Labels that the job was enqueued with."""
+        return self.payload.tags
+
+    @property
+    def interrupted(self) -> bool:
+        """True once the worker is stopping: a long job should save its progress and return."""
+        return self.stop_flag is not None and self.stop_flag.is_set()
+
+
+current: ContextVar[RunningJob | None] = ContextVar("kiq_django.current_job", default=None)
+
+
+def current_job() -> RunningJob | None:
+    """The job that this code runs in, None outside of jobs.
+
+    Threads that a job starts itself see it only if they run in a copy of its context.
+    """
+    return current.get()

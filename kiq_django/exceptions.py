@@ -1,0 +1,65 @@
+"""Every error of the package, and apart from them the exceptions that steer a job's life."""
+
+
+class KiqError(Exception):
+    """Base of every error that kiq_django raises."""
+
+
+class ConfigurationError(KiqError):
+    """A setting, an option or the server does not allow us to work."""
+
+
+class DuplicateJobError(ConfigurationError):
+    """Two functions claim the same job name."""
+
+
+class ArgumentError(KiqError, TypeError):
+    """An argument cannot be stored in a payload."""
+
+
+class PayloadError(KiqError, ValueError):
+    """A payload cannot be written: too large, or not JSON."""
+
+
+class MalformedPayload(KiqError, ValueError):  # noqa: N818 - a state of data, named as the documentation names it
+    """Bytes from Redis are not a job. They are kept, never dropped."""
+
+
+class UnknownJob(KiqError, LookupError):  # noqa: N818
+    """No loaded code declares a job of this name."""
+
+
+class ReferenceGone(KiqError, LookupError):  # noqa: N818
+    """The database row that an argument refers to does not exist (any more)."""
+
+
+class Unsupported(KiqError, NotImplementedError):  # noqa: N818
+    """The chosen adapter or server does not have this ability."""
+
+
+class StoreError(KiqError):
+    """Redis did not do what was asked. For a push the outcome is unknown unless a subclass says otherwise."""
+
+
+class StoreUnavailable(StoreError):  # noqa: N818
+    """Redis cannot be reached, is loading, or went away during the call."""
+
+
+class StoreRefused(StoreError):  # noqa: N818
+    """Redis answered, and refused: full, read-only, cannot persist, or no permission. Nothing was written."""
+
+
+class JobTimeout(KiqError, TimeoutError):  # noqa: N818
+    """A job ran longer than its `timeout`."""
+
+
+class Steer(Exception):  # noqa: N818
+    """Base of the exceptions by which a job's code decides its own end."""
+
+
+class Discard(Steer):
+    """Raise inside a job: it ends here. No retry, no dead set; death handlers run."""
+
+
+class Kill(Steer):
+    """Raise inside a job: it goes to the dead set now, whatever retries are left."""

@@ -1,0 +1,270 @@
+"""Run one payload and say how it went. Nothing is written here: who called decides what the outcome means.
+
+1. find the job in the registry      4. server links around it, then the job itself
+2. set the context                   5. database housekeeping after it
+3. database housekeeping before it   6. the context back, the outcome
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
+from django.db import connections
+from django.db.backends.signals import connection_created
+
+from kiq_django import arguments, clock, conf, middleware, plugins, registry, signals, transactions
+from kiq_django.context import RunningJob, StopFlag, current
+from kiq_django.exceptions import JobTimeout, UnknownJob
+from kiq_django.payload import Payload
+from kiq_django.registry import Definition
+
+
+class Outcome:
+    """How one run of a job went."""
+
+    __slots__ = ("definition", "elapsed", "error", "interrupted", "payload", "queue", "result", "started_at")
+
+    def __init__(self, payload: Payload, queue: str, definition: Definition | None) -> None:
+        self.payload = payload
+        """As it was given to `run`; changes by server links are not in it."""
+        self.queue = queue
+        """Where it was fetched from."""
+        self.definition = definition
+        """What `@job` declared; None for an unknown name."""
+        self.error: BaseException | None = None
+        """What the job raised."""
+        self.result: Any = None
+        """What the job returned, or the link that vetoed it."""
+        self.interrupted = False
+        """Cancelled by a stopping worker: it neither succeeded nor failed."""
+        self.started_at = clock.now()
+        """Epoch seconds."""
+        self.elapsed = 0.0
+        """Seconds."""
+
+    def __repr__(self) -> str:
+        return f"<Outcome {self.payload.name} {self.payload.jid} {self.state}>"
+
+    @property
+    def state(self) -> str:
+        """`done`, `failed` or `interrupted`."""
+        if self.interrupted:
+            return "interrupted"
+        return "done" if self.error is None else "failed"
+
+
+def run(
+    payload: Payload, queue: str, stop_flag: StopFlag | None = None, *, housekeeping: bool = True
+) -> Outcome:
+    """Run a job in this thread, an async one on an event loop of its own.
+
+    Args:
+        payload: what to run.
+        queue: where it was fetched from.
+        stop_flag: what the job sees as `current_job().interrupted`.
+        housekeeping: close database connections that are broken or too old, before and after. False where the
+            thread belongs to somebody else, who may have a cursor open.
+
+    Returns:
+        The outcome, whatever the job raised: `SystemExit` and `MemoryError` are failures of the job too.
+
+    Raises:
+        KeyboardInterrupt: the process is to end.
+    """
+    definition = registry.find(payload.name)
+    running = RunningJob(payload, queue, definition, stop_flag)
+    token = current.set(running)
+    try:
+        if housekeeping:
+            _keep_connections_fresh()
+        outcome = _started(running)
+        began = clock.monotonic()
+        try:
+            outcome.result = (_chains.get(definition) or _chain(definition, payload))(payload)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the worker outlives whatever a job raises
+            outcome.error = _without_our_frame(error)
+        outcome.elapsed = clock.monotonic() - began
+        if housekeeping:
+            _keep_connections_fresh()
+        if signals.job_finished.receivers:
+            _finished(outcome)
+        return outcome
+    finally:
+        current.reset(token)
+
+
+async def arun(payload: Payload, queue: str, stop_flag: StopFlag | None = None) -> Outcome:
+    """Run an async job on this event loop.
+
+    Its synchronous parts get a thread of their own, as those of an ASGI request do in Django.
+
+    Raises:
+        asyncio.CancelledError: the task around was cancelled, and the stop flag is not set. With it set, the
+            cancelling is the worker's: the outcome is `interrupted`.
+    """
+    definition = registry.find(payload.name)
+    running = RunningJob(payload, queue, definition, stop_flag)
+    token = current.set(running)
+    try:
+        outcome = _started(running)
+        began = clock.monotonic()
+        async with ThreadSensitiveContext():
+            try:
+                outcome.result = await (_achains.get(definition) or _achain(definition, payload))(payload)
+            except KeyboardInterrupt:
+                raise
+            except asyncio.CancelledError as error:
+                _settle_cancelled(outcome, error)
+            except BaseException as error:  # noqa: BLE001 - the worker outlives whatever a job raises
+                outcome.error = _without_our_frame(error)
+            finally:
+                if running.opened_connection:
+                    await sync_to_async(connections.close_all, thread_sensitive=True)()
+        outcome.elapsed = clock.monotonic() - began
+        if signals.job_finished.receivers:
+            _finished(outcome)
+        return outcome
+    finally:
+        current.reset(token)
+
+
+def _started(running: RunningJob) -> Outcome:
+    definition = running.definition
+    if signals.job_started.receivers:
+        signals.send(signals.job_started, definition and definition.sender, running=running)
+    return Outcome(running.payload, running.queue, definition)
+
+
+def _finished(outcome: Outcome) -> None:
+    definition = outcome.definition
+    signals.send(signals.job_finished, definition and definition.sender, outcome=outcome)
+
+
+def _settle_cancelled(outcome: Outcome, error: asyncio.CancelledError) -> None:
+    """Tell a job whose task is being cancelled from one that awaited something that was."""
+    task = asyncio.current_task()
+    if task is None or not task.cancelling():
+        outcome.error = _without_our_frame(error)
+    elif _is_stopping():
+        outcome.interrupted = True
+    else:
+        raise error
+
+
+def _is_stopping() -> bool:
+    running = current.get()
+    return running is not None and running.interrupted
+
+
+def _without_our_frame(error: BaseException) -> BaseException:
+    """Drop `run` from the traceback: it tells nobody anything, and its locals would make a cycle."""
+    trace = error.__traceback__
+    return error.with_traceback(trace.tb_next or trace) if trace else error
+
+
+# --- chains: built once per job, so that a run allocates none of it ---
+
+_chains: dict[Definition | None, Callable[[Payload], Any]] = {}
+_achains: dict[Definition | None, Callable[[Payload], Awaitable[Any]]] = {}
+
+
+@conf.on_reset
+def _forget() -> None:
+    _chains.clear()
+    _achains.clear()
+
+
+def _chain(definition: Definition | None, payload: Payload) -> Callable[[Payload], Any]:
+    if definition is None:
+        raise _unknown(payload)
+    if definition.is_async:
+        chain = async_to_sync(_achain(definition, payload))
+    else:
+        chain = middleware.compose(plugins.server_links(), _performer(definition))
+    _chains[definition] = chain
+    return chain
+
+
+def _achain(definition: Definition | None, payload: Payload) -> Callable[[Payload], Awaitable[Any]]:
+    if definition is None:
+        raise _unknown(payload)
+    chain = middleware.acompose(plugins.server_links(), _aperformer(definition))
+    _achains[definition] = chain
+    return chain
+
+
+def _unknown(payload: Payload) -> UnknownJob:
+    hint = conf.did_you_mean(payload.name, list(registry.all_jobs()))
+    return UnknownJob(f"No loaded code declares a job named {payload.name!r}. {hint}")
+
+
+def _arguments(payload: Payload) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    if "rich" in payload.document:
+        return arguments.load(payload.args, payload.kwargs)
+    return payload.args, payload.kwargs
+
+
+def _performer(definition: Definition) -> Callable[[Payload], Any]:
+    call = definition.call if definition.is_class else None
+    target = definition.target
+
+    def perform(payload: Payload) -> Any:
+        args, kwargs = _arguments(payload)
+        if call is not None:
+            return call(args, kwargs)
+        return target(*args, **kwargs)
+
+    return perform
+
+
+def _aperformer(definition: Definition) -> Callable[[Payload], Awaitable[Any]]:
+    seconds = _timeout(definition)
+
+    async def perform(payload: Payload) -> Any:
+        args, kwargs = await _aarguments(payload)
+        deadline = asyncio.timeout(seconds)
+        try:
+            async with deadline:
+                return await definition.call(args, kwargs)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise JobTimeout(f"{definition.name} ran longer than its timeout of {seconds:g} s") from error
+
+    return perform
+
+
+async def _aarguments(payload: Payload) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """Rich arguments may ask the database, which is forbidden on the event loop."""
+    if "rich" in payload.document:
+        return await sync_to_async(arguments.load, thread_sensitive=True)(payload.args, payload.kwargs)
+    return payload.args, payload.kwargs
+
+
+def _timeout(definition: Definition) -> float | None:
+    own = definition.options.timeout
+    return conf.get().defaults.timeout if own is None else own
+
+
+# --- database housekeeping ---
+
+
+def _keep_connections_fresh() -> None:
+    """What Django does around a request, for this thread's connections; free for a thread that has none."""
+    for connection in transactions.initialised():
+        if connection.connection is not None:
+            connection.close_if_unusable_or_obsolete()
+        if connection.queries_log:
+            connection.queries_log.clear()
+
+
+def _connection_created(**_: Any) -> None:
+    running = current.get()
+    if running is not None:
+        running.opened_connection = True
+
+
+connection_created.connect(_connection_created, dispatch_uid="kiq_django.execution")

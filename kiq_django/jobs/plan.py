@@ -1,0 +1,112 @@
+"""What a job's declaration says about every one of its calls."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from inspect import Parameter
+from types import MappingProxyType
+from typing import Any
+
+from kiq_django import arguments, conf, plugins
+from kiq_django.exceptions import ConfigurationError, PayloadError
+from kiq_django.options import JobOptions
+from kiq_django.payload import dumps
+from kiq_django.registry import Definition
+
+OWN_OPTIONS = frozenset(each.name for each in fields(JobOptions)) - {"extra"}
+STAY_HERE = frozenset({"timeout", "retry_in", "retry_on", "discard_on", "retries_exhausted"})
+"""Options that the worker reads from the declaration; all others travel with the payload."""
+HOOKS = ("retry_in", "retries_exhausted")
+FROM_SETTINGS = ("queue", "retry", "on_commit", "backtrace")
+
+
+class Plan:
+    """What is the same in all payloads of a job under the same settings."""
+
+    __slots__ = ("fields", "on_commit", "queue", "retry", "settings")
+
+    def __init__(self, name: str, given: Mapping[str, Any], settings: conf.Settings) -> None:
+        defaults = {option: getattr(settings.defaults, option) for option in FROM_SETTINGS}
+        options = build_options({**defaults, **given})
+        plugins.refuse_unknown_options(name, options.extra)
+        self.settings = settings
+        self.queue = options.queue
+        self.retry = options.retry
+        self.on_commit = options.on_commit
+        self.fields = {**_travelling(options), **_plain(options.extra)}
+
+
+class CallShape:
+    """Checks calls against the signature; the usual ones, by position, without binding."""
+
+    __slots__ = ("_definition", "_least", "_most", "names")
+
+    def __init__(self, definition: Definition) -> None:
+        parameters = list(definition.signature.parameters.values())
+        by_position = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        self._definition = definition
+        self._least: float = sum(p.default is Parameter.empty for p in by_position)
+        self._most: float = len(by_position)
+        self.names = [p.name for p in by_position]
+        if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+            self._most = math.inf
+        if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
+            self._least = math.inf  # no call by position alone will do
+
+    def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Raise the TypeError that the call would raise in the worker."""
+        if kwargs or not self._least <= len(args) <= self._most:
+            arguments.bind(self._definition.signature, self._definition.target.__name__, args, kwargs)
+
+
+def build_options(given: Mapping[str, Any]) -> JobOptions:
+    """Options from keywords. Those that are not ours may be a feature's; that is seen once all features are
+    known.
+
+    Raises:
+        ConfigurationError: one of ours is not usable.
+    """
+    own = {name: value for name, value in given.items() if name in OWN_OPTIONS}
+    extra = {name: value for name, value in given.items() if name not in OWN_OPTIONS}
+    options = JobOptions(**own, extra=MappingProxyType(extra))
+    for queue in (options.queue, options.retry_queue):
+        if queue is not None and (trouble := conf.queue_name_trouble(queue)):
+            raise ConfigurationError(trouble)
+    return options
+
+
+def hooks_of(target: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+    """The hooks that a class job has as methods, each called on an instance of its own."""
+    if not isinstance(target, type):
+        return {}
+    return {name: _hook(target, name) for name in HOOKS if callable(getattr(target, name, None))}
+
+
+def _hook(cls: type, name: str) -> Callable[..., Any]:
+    return lambda *arguments: getattr(cls(), name)(*arguments)
+
+
+def _travelling(options: JobOptions) -> dict[str, Any]:
+    """Sidekiq's fields for what differs from its defaults."""
+    found = {
+        "tags": list(options.tags),
+        "retry_for": options.retry_for,
+        "retry_queue": options.retry_queue,
+        "backtrace": options.backtrace,
+    }
+    usual = {} if options.dead else {"dead": False}
+    return {**usual, **{name: value for name, value in found.items() if value}}
+
+
+def _plain(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of features that are JSON travel under their own names, where the feature's client link sees
+    them."""
+    return {name: value for name, value in extra.items() if _is_json(value)}
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        dumps(value)
+    except PayloadError:
+        return False
+    return True

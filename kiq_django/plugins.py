@@ -1,0 +1,138 @@
+"""The one door for optional features, ours and yours: `KIQ["FEATURES"]` names them by dotted path.
+
+Order matters. On its way out a payload passes the client links of `KIQ["MIDDLEWARE"]`, then those of the
+features in the order of `KIQ["FEATURES"]`; when it runs, the server links in exactly the reverse order of
+rooms: features from last to first, then those of `KIQ["MIDDLEWARE"]` as listed. So a feature that seals
+payloads stands last: nothing is added after it has sealed, and nothing reads before it has opened.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from kiq_django import conf
+from kiq_django.exceptions import ConfigurationError
+from kiq_django.options import JobOptions
+
+Link = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """What a feature brings along. Every part but the name is optional."""
+
+    name: str
+    """For error messages and `manage.py kiq doctor`."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Keywords of `@job(...)` that this feature owns, with the value of a job that does not give them."""
+    client: Link | None = None
+    """A client link: `link(payload, proceed) -> Payload | None`."""
+    server: Link | None = None
+    """A server link: `link(payload, proceed) -> result`."""
+    settled: Callable[[Sequence[Any]], None] | None = None
+    """Called by the worker with the records of a batch whose ends are stored."""
+    services: tuple[Callable[..., Any], ...] = ()
+    """Factories of threads that live as long as the worker."""
+    checks: tuple[Callable[..., Any], ...] = ()
+    """System checks."""
+
+
+@cache
+def features() -> tuple[Feature, ...]:
+    """The features in force, in the order of the settings.
+
+    Raises:
+        ConfigurationError: a path leads to no feature, or two features own one option.
+    """
+    loaded = tuple(_load(path) for path in conf.get().features)
+    _refuse_shared_options(loaded)
+    return loaded
+
+
+@cache
+def client_links() -> tuple[Link, ...]:
+    """Links that a payload passes before it is pushed, outermost first."""
+    own = [feature.client for feature in features() if feature.client]
+    return (*_links(conf.get().middleware.client), *own)
+
+
+@cache
+def server_links() -> tuple[Link, ...]:
+    """Links around a running job, outermost first."""
+    own = [feature.server for feature in reversed(features()) if feature.server]
+    return (*own, *_links(conf.get().middleware.server))
+
+
+@cache
+def options() -> Mapping[str, Any]:
+    """Keywords of `@job(...)` that features own, with their defaults."""
+    return {name: default for feature in features() for name, default in feature.options.items()}
+
+
+def refuse_unknown_options(job: str, given: Mapping[str, Any]) -> None:
+    """Raise when a job was declared with options that neither we nor a feature in force know.
+
+    Raises:
+        ConfigurationError: names the job, the option and the nearest known one.
+    """
+    for option in given:
+        if option not in options():
+            known = [*(each.name for each in fields(JobOptions) if each.name != "extra"), *options()]
+            raise ConfigurationError(
+                f"Job {job} has the unknown option {option!r}. {conf.did_you_mean(option, known)} "
+                "(an option of a feature needs that feature in KIQ['FEATURES'])"
+            )
+
+
+def _load(path: str) -> Feature:
+    found = _resolve(path)
+    feature = getattr(found, "feature", found)
+    if not isinstance(feature, Feature):
+        raise ConfigurationError(
+            f"KIQ['FEATURES']: {path!r} is not a feature: name a kiq_django.plugins.Feature, "
+            "or a module that has one as `feature`"
+        )
+    return feature
+
+
+def _resolve(path: str) -> Any:
+    try:
+        if find_spec(path) is not None:
+            return import_module(path)
+    except ModuleNotFoundError:
+        pass  # the path's last part is not a module but a name inside one
+    return _import(path, "KIQ['FEATURES']")
+
+
+def _links(paths: Sequence[str]) -> list[Link]:
+    links = (_import(path, "KIQ['MIDDLEWARE']") for path in paths)
+    return [link() if isinstance(link, type) else link for link in links]
+
+
+def _import(path: str, where: str) -> Any:
+    try:
+        return import_string(path)
+    except ImportError as error:
+        raise ConfigurationError(f"{where}: {path!r} cannot be imported: {error}") from error
+
+
+def _refuse_shared_options(loaded: Sequence[Feature]) -> None:
+    owners = {each.name: "kiq_django itself" for each in fields(JobOptions)}
+    for feature in loaded:
+        for option in feature.options:
+            if option in owners:
+                raise ConfigurationError(
+                    f"Option {option!r} of feature {feature.name} belongs to {owners[option]} already"
+                )
+            owners[option] = feature.name
+
+
+@conf.on_reset
+def _forget() -> None:
+    for cached in (features, client_links, server_links, options):
+        cached.cache_clear()

@@ -1,0 +1,49 @@
+"""The one room that speaks to Redis: its parts over one connection pool and one key layout."""
+
+from functools import cache
+
+from kiq_django import conf
+from kiq_django.store import connections
+from kiq_django.store.counters import Counters
+from kiq_django.store.keys import Keys
+from kiq_django.store.link import Link
+from kiq_django.store.processes import Processes
+from kiq_django.store.queues import Queues
+from kiq_django.store.sets import Sets
+from kiq_django.store.waiters import Waiters
+from kiq_django.store.working import Working
+
+
+class Store:
+    """Everything that is kept in one Redis."""
+
+    def __init__(
+        self, target: connections.Target, prefix: str, limits: conf.Limits, purpose: connections.Purpose = "commands"
+    ) -> None:
+        self.target = target
+        self.keys = Keys(prefix)
+        self.link = Link(target, purpose)
+        dead = {"dead_jobs": limits.dead_jobs, "dead_seconds": limits.dead_seconds}
+        self.queues = Queues(self.link, self.keys)
+        self.working = Working(self.link, self.keys, **dead)
+        self.sets = Sets(self.link, self.keys, **dead)
+        self.processes = Processes(self.link, self.keys)
+        self.counters = Counters(self.link, self.keys)
+
+    def waiters(self) -> Waiters:
+        """Blocking connections for one fetcher."""
+        return Waiters(self.link, self.keys)
+
+
+@cache
+def get(purpose: connections.Purpose = "commands") -> Store:
+    """The store of the settings in force; `purpose` chooses the pool, so that one duty cannot starve another.
+
+    Raises:
+        ConfigurationError: `KIQ["REDIS"]` is not usable.
+    """
+    settings = conf.get()
+    return Store(connections.resolve(settings.redis), settings.prefix, settings.limits, purpose)
+
+
+conf.on_reset(get.cache_clear)

@@ -1,0 +1,112 @@
+"""Every key we touch, spelled once, with its Redis type.
+
+Names without `kiq:` are Sidekiq's own (documented in its wiki and visible in any Redis it uses); the
+real Sidekiq Web, API and clients read and write them. Store code asks by kind *and queue*, although
+Sidekiq's layout ignores the queue for its sets: a layout that keeps everything of one queue in one
+slot can then answer differently.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+SetName = Literal["schedule", "retry", "dead"]
+SET_NAMES: tuple[SetName, ...] = ("schedule", "retry", "dead")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Sidekiq's layout, with an optional prefix for tests and shared servers."""
+
+    prefix: str = ""
+
+    # -- jobs -------------------------------------------------------------------------------------
+
+    def queues(self) -> str:
+        """Set: bare names of all queues that a job was ever pushed to."""
+        return f"{self.prefix}queues"
+
+    def queue(self, queue: str) -> str:
+        """List: payloads; the head is the newest, the tail is fetched next."""
+        return f"{self.prefix}queue:{queue}"
+
+    def paused(self, queue: str) -> str:  # noqa: ARG002
+        """Set: bare names of queues that nobody fetches from."""
+        return f"{self.prefix}paused"
+
+    def pause_notes(self) -> str:
+        """Hash: queue -> JSON of who paused it, when and why."""
+        return f"{self.prefix}kiq:paused"
+
+    def job_set(self, name: SetName, queue: str = "") -> str:  # noqa: ARG002
+        """Sorted set: score is the due time (`schedule`, `retry`) or the time of death (`dead`), epoch seconds."""
+        return f"{self.prefix}{name}"
+
+    # -- reservation ------------------------------------------------------------------------------
+
+    def served(self) -> str:
+        """Set: names of the queues that have `owners`."""
+        return f"{self.prefix}kiq:served"
+
+    def owners(self, queue: str) -> str:
+        """Sorted set: owner -> end of its lease by the server's clock; minus the time of the reaping once reaped."""
+        return f"{self.prefix}kiq:owners:{queue}"
+
+    def working(self, queue: str, owner: str) -> str:
+        """List: payloads of `queue` that `owner` has taken; the head is the newest."""
+        return f"{self.prefix}kiq:working:{queue}:{owner}"
+
+    def recovered(self, queue: str, jid: str) -> str:  # noqa: ARG002
+        """String: how often this job was taken back from a dead owner; expires."""
+        return f"{self.prefix}kiq:recovered:{jid}"
+
+    # -- processes --------------------------------------------------------------------------------
+
+    def processes(self) -> str:
+        """Set: identities of worker processes."""
+        return f"{self.prefix}processes"
+
+    def process(self, identity: str) -> str:
+        """Hash: info, concurrency, busy, beat, rtt_us, quiet, rss; expires 60 s after the last beat."""
+        return f"{self.prefix}{identity}"
+
+    def work(self, identity: str) -> str:
+        """Hash: thread -> JSON of the job that it runs. Read by Sidekiq from 6.4.2 on."""
+        return f"{self.prefix}{identity}:work"
+
+    def workers(self, identity: str) -> str:
+        """Hash: the same under the name that Sidekiq up to 6.4.1 reads."""
+        return f"{self.prefix}{identity}:workers"
+
+    def signals(self, identity: str) -> str:
+        """List: `TSTP`, `TERM`, `TTIN` for a process; one is taken at each beat."""
+        return f"{self.prefix}{identity}-signals"
+
+    def cleanup_guard(self) -> str:
+        """String: somebody removed dead processes from `processes` within the last minute."""
+        return f"{self.prefix}process_cleanup"
+
+    # -- counters ---------------------------------------------------------------------------------
+
+    def stat(self, name: Literal["processed", "failed"], day: str = "") -> str:
+        """String: an integer, of all time or of one UTC day `YYYY-MM-DD`."""
+        return f"{self.prefix}stat:{name}:{day}" if day else f"{self.prefix}stat:{name}"
+
+    def metrics(self, bucket: str) -> str:
+        """Hash: `<job>|p`, `|f`, `|ms` of one minute or ten minutes."""
+        return f"{self.prefix}j|{bucket}"
+
+    def run_histogram_7(self, name: str, minute: str) -> str:
+        """String: 26 unsigned 16-bit counters of run times of one job in one minute, as Sidekiq 7 names it."""
+        return f"{self.prefix}{name}-{minute}"
+
+    def run_histogram_8(self, name: str, minute: str) -> str:
+        """The same as Sidekiq 8 names it."""
+        return f"{self.prefix}h|{name}-{minute}"
+
+    def wait_histogram(self, name: str, minute: str) -> str:
+        """String: the same shape for the time that jobs waited in their queue."""
+        return f"{self.prefix}kiq:w|{name}-{minute}"
+
+    def marks(self, day: str) -> str:
+        """Hash: minute -> label of a deploy on one UTC day `YYYYMMDD`."""
+        return f"{self.prefix}{day}-marks"

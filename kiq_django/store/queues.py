@@ -1,0 +1,117 @@
+"""Lists of waiting jobs: push, look, pause, clear."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from kiq_django.store.keys import Keys
+from kiq_django.store.link import Link
+
+
+class Entry(NamedTuple):
+    """A job on its way in."""
+
+    queue: str
+    raw: bytes
+    at: float | None = None
+    """Epoch seconds when it is to run; None is now."""
+
+
+class Queues:
+    """All queues of one Redis."""
+
+    def __init__(self, link: Link, keys: Keys) -> None:
+        self._link = link
+        self._keys = keys
+
+    def push(self, entries: Sequence[Entry]) -> None:
+        """Push jobs in one round trip: SADD and LPUSH per queue, ZADD for the scheduled, as Sidekiq does.
+
+        Raises:
+            StoreRefused: Redis is full, read-only or the like. Of several queues the earlier may be pushed.
+            StoreUnavailable: Redis is away. Whether it pushed before it went is unknown: nothing is sent twice.
+        """
+        keys = self._keys
+        waiting: dict[str, list[bytes]] = {}
+        scheduled: dict[str, list[float | bytes]] = {}
+        for queue, raw, at in entries:
+            if at is None:
+                waiting.setdefault(queue, []).append(raw)
+            else:
+                scheduled.setdefault(keys.job_set("schedule", queue), []).extend((at, raw))
+        pipe = self._link.pipeline()
+        for queue, payloads in waiting.items():
+            pipe.execute_command("SADD", keys.queues(), queue)
+            pipe.execute_command("LPUSH", keys.queue(queue), *payloads)
+        for key, pairs in scheduled.items():
+            pipe.execute_command("ZADD", key, *pairs)
+        self._link.execute(pipe)
+
+    def names(self) -> list[str]:
+        """Names of all queues, sorted."""
+        return sorted(name.decode() for name in self._link.call("SMEMBERS", self._keys.queues()))
+
+    def sizes(self, queues: Iterable[str]) -> dict[str, int]:
+        """How many jobs wait in each."""
+        names = list(queues)
+        pipe = self._link.pipeline()
+        for name in names:
+            pipe.llen(self._keys.queue(name))
+        return dict(zip(names, self._link.execute(pipe), strict=True))
+
+    def oldest(self, queues: Iterable[str]) -> dict[str, bytes | None]:
+        """The payload of each that will be fetched next."""
+        names = list(queues)
+        pipe = self._link.pipeline()
+        for name in names:
+            pipe.lindex(self._keys.queue(name), -1)
+        return dict(zip(names, self._link.execute(pipe), strict=True))
+
+    def page(self, queue: str, offset: int, limit: int, *, oldest_first: bool = True) -> list[bytes]:
+        """`limit` payloads from `offset`, in the order in which they run, or the other way round."""
+        if oldest_first:
+            found = self._link.call("LRANGE", self._keys.queue(queue), -offset - limit, -offset - 1)
+            return list(reversed(found))
+        return list(self._link.call("LRANGE", self._keys.queue(queue), offset, offset + limit - 1))
+
+    def remove(self, queue: str, raw: bytes) -> bool:
+        """Take one payload out of a queue. False when it is no longer there."""
+        return bool(self._link.call("LREM", self._keys.queue(queue), -1, raw))
+
+    def clear(self, queue: str) -> int:
+        """Delete a queue and all jobs that wait in it. Returns how many there were."""
+        pipe = self._link.pipeline(atomic=True)
+        pipe.llen(self._keys.queue(queue))
+        pipe.unlink(self._keys.queue(queue))
+        pipe.srem(self._keys.queues(), queue)
+        return int(self._link.execute(pipe)[0])
+
+    def pause(self, queue: str, note: Mapping[str, Any]) -> None:
+        """Stop every worker from fetching from a queue; `note` says who, when and why."""
+        pipe = self._link.pipeline(atomic=True)
+        pipe.sadd(self._keys.paused(queue), queue)
+        pipe.hset(self._keys.pause_notes(), queue, json.dumps(note, ensure_ascii=False))
+        self._link.execute(pipe)
+
+    def resume(self, queue: str) -> bool:
+        """Undo `pause`. False when the queue was not paused."""
+        pipe = self._link.pipeline(atomic=True)
+        pipe.srem(self._keys.paused(queue), queue)
+        pipe.hdel(self._keys.pause_notes(), queue)
+        return bool(self._link.execute(pipe)[0])
+
+    def paused(self) -> dict[str, dict[str, Any]]:
+        """Paused queues and the note of each; a queue that another program paused has an empty note."""
+        pipe = self._link.pipeline()
+        pipe.smembers(self._keys.paused(""))
+        pipe.hgetall(self._keys.pause_notes())
+        members, notes = self._link.execute(pipe)
+        return {name.decode(): _note(notes.get(name)) for name in sorted(members)}
+
+
+def _note(text: bytes | None) -> dict[str, Any]:
+    try:
+        note = json.loads(text or b"{}")
+    except ValueError:
+        return {}
+    return note if isinstance(note, dict) else {}

@@ -1,0 +1,97 @@
+"""Blocking fetch over several queues with one thread.
+
+`BLMOVE` takes one source, so an idle fetcher has one waiter per queue: a connection of its own on which
+`BLMOVE queue -> working list` is pending. One `select` watches them all. A waiter that is no longer
+wanted is ended by CLIENT UNBLOCK, or, where the server lacks it, by closing its socket; what it may have
+received meanwhile is on the working list, where the fetcher looks after any such end.
+"""
+
+import selectors
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+
+from kiq_django.store.keys import Keys
+from kiq_django.store.link import Link
+
+BLOCK_SECONDS = 2
+"""The server's own time-out: how long a lost connection may still take a job from its queue."""
+
+
+class Waiters:
+    """The pending BLMOVEs of one owner. Used by its fetcher's thread alone."""
+
+    def __init__(self, link: Link, keys: Keys) -> None:
+        self._link = link
+        self._keys = keys
+        self._connections: dict[str, Any] = {}
+        self._ids: dict[str, int] = {}
+        self._pending: set[str] = set()
+        self._can_unblock = True
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def arm(self, owner: str, queues: Sequence[str], selector: selectors.BaseSelector) -> None:
+        """Begin to wait on each queue that has no waiter yet; the sockets join `selector` with the queue as data."""
+        for queue in queues:
+            if queue not in self._pending:
+                connection = self._connection(queue)
+                source, to = self._keys.queue(queue), self._keys.working(queue, owner)
+                self._guarded(connection.send_command, "BLMOVE", source, to, "RIGHT", "LEFT", BLOCK_SECONDS)
+                selector.register(connection._sock, selectors.EVENT_READ, queue)  # noqa: SLF001
+                self._pending.add(queue)
+
+    def receive(self, queue: str, selector: selectors.BaseSelector) -> bytes | None:
+        """Read the answer of a waiter whose socket is readable. None when it timed out or was unblocked."""
+        connection = self._connections[queue]
+        selector.unregister(connection._sock)  # noqa: SLF001
+        self._pending.discard(queue)
+        payload: bytes | None = self._guarded(connection.read_response)
+        return payload
+
+    def cancel(self, selector: selectors.BaseSelector) -> list[tuple[str, bytes]]:
+        """End all pending waiters. Returns what they had received before."""
+        if not self._pending:
+            return []
+        if not self._unblock():
+            self.close(selector)
+            return []
+        received = [(queue, self.receive(queue, selector)) for queue in sorted(self._pending)]
+        return [(queue, payload) for queue, payload in received if payload is not None]
+
+    def close(self, selector: selectors.BaseSelector | None = None) -> None:
+        """Drop all connections, and with them what was pending. The working lists must be looked at afterwards."""
+        for queue in self._pending:
+            sock = self._connections[queue]._sock  # noqa: SLF001
+            if selector and sock is not None:
+                selector.unregister(sock)
+        self._pending.clear()
+        for connection in self._connections.values():
+            connection.disconnect()
+        self._connections.clear()
+
+    def _connection(self, queue: str) -> Any:
+        if queue not in self._connections:
+            connection = self._link.client.connection_pool.make_connection()
+            self._guarded(connection.connect)
+            self._guarded(connection.send_command, "CLIENT", "ID")
+            self._ids[queue] = self._guarded(connection.read_response)
+            self._connections[queue] = connection
+        return self._connections[queue]
+
+    def _unblock(self) -> bool:
+        """Ask the server to end the waiters. False when it does not know how."""
+        if not self._can_unblock:
+            return False
+        pipe = self._link.client.pipeline(transaction=False)
+        for queue in sorted(self._pending):
+            pipe.execute_command("CLIENT", "UNBLOCK", self._ids[queue])
+        replies = self._guarded(pipe.execute, raise_on_error=False)
+        self._can_unblock = not any(isinstance(reply, redis.ResponseError) for reply in replies)
+        return self._can_unblock
+
+    def _guarded(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        with self._link.translated():
+            return function(*args, **kwargs)

@@ -1,0 +1,189 @@
+"""Reservation: a job leaves its queue only onto a working list, and leaves that only by a settle.
+
+An *owner* is one fetcher of one process. It holds a lease per queue in `owners`; whoever finds a lease
+that has ended takes the jobs of that owner back. A reaped owner can never renew: its process takes a
+new name, so a list that nobody looks at cannot come to be.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from kiq_django.store.keys import Keys
+from kiq_django.store.link import Link
+
+Verb = Literal["retry", "bury", "schedule", "requeue"]
+RECOVERIES_THAT_KILL = 3
+RECOVERY_WINDOW = 72 * 3600
+FORGET_AFTER = 86_400
+"""Seconds. A blocked fetch of a reaped owner may feed its list until it times out: look there for a day."""
+
+
+class Move(NamedTuple):
+    """What becomes of a reserved job that does not simply end."""
+
+    verb: Verb
+    raw: bytes
+    """As reserved: the job's identity on the working list."""
+    delay: float
+    """Seconds from the server's now, for `retry` and `schedule`."""
+    new: bytes
+    """What to write."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Finished jobs of one working list."""
+
+    owner: str
+    queue: str
+    acks: list[bytes] = field(default_factory=list)
+    """Payloads that leave for good."""
+    moves: list[Move] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The answer to one round trip of the engine."""
+
+    settled: list[bytes]
+    """One a batch: a character per job, the acks first; `0` is a job that was taken back meanwhile."""
+    taken: list[tuple[str, bytes]]
+    """Queue and payload, the next to run first."""
+    paused: frozenset[str]
+    reaped: bool
+    """This owner may take nothing more: it is unknown to the server."""
+
+
+class Working:
+    """The working lists of one Redis, seen by their owners and by the reaper."""
+
+    def __init__(self, link: Link, keys: Keys, *, dead_jobs: int, dead_seconds: float) -> None:
+        self._link = link
+        self._keys = keys
+        self._dead_limits = (dead_jobs, dead_seconds)
+
+    def register(self, owner: str, queues: Sequence[str], lease: float) -> None:
+        """Announce an owner, before its first fetch."""
+        self._link.call("SADD", self._keys.served(), *queues)
+        self._link.script("lease", self._owners(queues), [owner, lease, "register"])
+
+    def renew(self, owner: str, queues: Sequence[str], lease: float) -> bool:
+        """Prolong a lease to `lease` seconds from now. False when the owner was reaped meanwhile."""
+        return bool(self._link.script("lease", self._owners(queues), [owner, lease, "renew"]))
+
+    def retire(self, owner: str, queues: Sequence[str]) -> int:
+        """Leave in good order. Returns how many jobs had to be left behind for the reaper."""
+        keys = [key for queue in queues for key in (self._keys.owners(queue), self._keys.working(queue, owner))]
+        return int(self._link.script("retire", keys, [owner]))
+
+    def turn(self, batches: Sequence[Batch], owner: str, queues: Sequence[str], room: int) -> Turn:
+        """Settle what finished and reserve what there is room for, in one round trip.
+
+        Args:
+            batches: what finished, under the owner that reserved it.
+            owner: who reserves now.
+            queues: in the order in which to look; empty reserves nothing.
+            room: how many jobs at most.
+        """
+        commands = [self._settle(batch) for batch in batches]
+        if queues:
+            commands.append(self._reserve(owner, queues, room))
+        replies = self._link.run(commands)
+        return _turn(replies[: len(batches)], queues, replies[-1] if queues else [])
+
+    def held(self, owner: str, queues: Sequence[str]) -> list[tuple[str, bytes]]:
+        """Everything on the working lists of an owner, the oldest first."""
+        pipe = self._link.pipeline()
+        for queue in queues:
+            pipe.lrange(self._keys.working(queue, owner), 0, -1)
+        replies = self._link.execute(pipe)
+        return [
+            (queue, raw) for queue, raws in zip(queues, replies, strict=True) for raw in reversed(raws)
+        ]
+
+    def served(self) -> list[str]:
+        """Queues that some owner ever took jobs from: where a reaper looks."""
+        return sorted(name.decode() for name in self._link.call("SMEMBERS", self._keys.served()))
+
+    def expired(self, queues: Sequence[str]) -> list[tuple[str, str]]:
+        """Queue and owner of every ended lease that needs a hand.
+
+        A reaped owner needs one only while something is on its list, and when it is time to forget it.
+        """
+        replies = self._link.run([self._link.prepare("expired", [self._keys.owners(q)], [FORGET_AFTER]) for q in queues])
+        found = [(queue, *pair) for queue, reply in zip(queues, replies, strict=True) for pair in _pairs(reply)]
+        pipe = self._link.pipeline()
+        for queue, owner, _ in found:
+            pipe.llen(self._keys.working(queue, owner))
+        lengths = self._link.execute(pipe) if found else []
+        return [(q, o) for (q, o, urgent), length in zip(found, lengths, strict=True) if urgent or length]
+
+    def owners(self, queue: str) -> dict[str, float]:
+        """Registered owners of a queue and the end of their leases; negative once reaped."""
+        found = self._link.client.zrange(self._keys.owners(queue), 0, -1, withscores=True)
+        return {owner.decode(): score for owner, score in found}
+
+    def left_behind(self, queue: str, owner: str, limit: int) -> list[bytes]:
+        """The newest payloads on a working list, the newest first."""
+        return list(self._link.call("LRANGE", self._keys.working(queue, owner), 0, limit - 1))
+
+    def reclaim(
+        self, queue: str, owner: str, jobs: Sequence[tuple[bytes, str, bytes]], *, force: bool = False
+    ) -> str | None:
+        """Take jobs back from an owner whose lease has ended.
+
+        Args:
+            jobs: payload, jid and payload for the dead set, the newest first; no jobs marks the owner
+                as reaped, and forgets it in the end.
+            force: its process is known to be gone, whatever the lease says.
+
+        Returns:
+            None when the lease is in force, else per job `1` put back to the front of its queue,
+            `2` buried, `3` dropped, `0` gone.
+        """
+        keys = self._keys
+        names = [keys.owners(queue), keys.working(queue, owner), keys.queue(queue), keys.job_set("dead", queue)]
+        names += [keys.recovered(queue, jid) for _, jid, _ in jobs]
+        args: list[Any] = [owner, "force" if force else "", RECOVERIES_THAT_KILL, RECOVERY_WINDOW]
+        args += [*self._dead_limits, FORGET_AFTER]
+        for raw, _, dead in jobs:
+            args += [raw, dead]
+        answer = self._link.script("reclaim", names, args)
+        return None if answer == -1 else answer.decode()
+
+    def _owners(self, queues: Sequence[str]) -> list[str]:
+        return [self._keys.owners(queue) for queue in queues]
+
+    def _settle(self, batch: Batch) -> tuple[Any, ...]:
+        keys, queue = self._keys, batch.queue
+        names = [keys.working(queue, batch.owner), keys.queue(queue)]
+        names += [keys.job_set("retry", queue), keys.job_set("dead", queue), keys.job_set("schedule", queue)]
+        args: list[Any] = [*self._dead_limits, len(batch.acks), *batch.acks]
+        for move in batch.moves:
+            args += move
+        return self._link.prepare("settle", names, args)
+
+    def _reserve(self, owner: str, queues: Sequence[str], room: int) -> tuple[Any, ...]:
+        keys = self._keys
+        names: list[str] = []
+        for queue in queues:
+            names += [keys.queue(queue), keys.working(queue, owner), keys.owners(queue), keys.paused(queue)]
+        return self._link.prepare("reserve", names, [owner, room, *queues])
+
+
+def _turn(settled: list[bytes], queues: Sequence[str], reply: Sequence[Sequence[Any]]) -> Turn:
+    taken: list[tuple[str, bytes]] = []
+    paused: list[str] = []
+    reaped = False
+    for queue, (state, *payloads) in zip(queues, reply, strict=False):
+        taken += [(queue, raw) for raw in payloads]
+        if state == 1:
+            paused.append(queue)
+        elif state != 0:
+            reaped = True
+    return Turn(settled, taken, frozenset(paused), reaped)
+
+
+def _pairs(reply: Sequence[bytes]) -> list[tuple[str, bool]]:
+    return [(reply[i].decode(), reply[i + 1] == b"1") for i in range(0, len(reply), 2)]

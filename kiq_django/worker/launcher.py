@@ -1,0 +1,126 @@
+"""The worker process as a tree of parts: built here, started in order, stopped in reverse."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from kiq_django import clock, plugins, signals
+from kiq_django.service import Service
+from kiq_django.store import Store
+from kiq_django.worker.config import WorkerConfig
+from kiq_django.worker.event_loop import EventLoop
+from kiq_django.worker.heartbeat import Heartbeat
+from kiq_django.worker.journal import Journal
+from kiq_django.worker.manager import Manager
+from kiq_django.worker.poller import Poller
+from kiq_django.worker.reaper import Reaper
+
+logger = logging.getLogger("kiq_django.worker")
+SERVICE_PATIENCE = 1.0
+"""Seconds for a service to end the tick that it is in."""
+LAST_WORDS = 3.0
+"""Seconds after the deadline for what was pushed back to be written."""
+
+
+class Launcher:
+    """1. Heartbeat, so that the process is known before it takes a job. 2. Poller, reaper, the features' services.
+    3. The capsules. Stopping goes the other way round, and the heartbeat ends last.
+    """
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        store: Callable[[str], Store],
+        told: Callable[[str], None],
+        journal: Journal | None = None,
+    ) -> None:
+        """Build the tree; nothing runs yet.
+
+        Args:
+            store: gives the store for a purpose, each over connections of its own.
+            told: called with the name of a signal that came through Redis.
+        """
+        self.config = config
+        self.stop_flag = threading.Event()
+        """Set when running jobs should come to an end: `current_job().interrupted`."""
+        self._is_quiet = False
+        self._event_loop = EventLoop(config.async_concurrency, self.stop_flag)
+        self.managers = [
+            Manager(capsule, config, store("fetch"), self._event_loop, self.stop_flag, journal)
+            for capsule in config.capsules
+        ]
+        self.heartbeat = Heartbeat(config, store("heartbeat"), self.managers, self._event_loop, told, self._beaten)
+        upkeep = store("commands")
+        self.poller = Poller(upkeep, config.poll_interval)
+        self.reaper = Reaper(upkeep, config.heartbeat)
+        features = [make(upkeep) for feature in plugins.features() for make in feature.services]
+        self.services: list[Service] = [self.poller, self.reaper, *features]
+
+    def start(self) -> None:
+        """Start everything."""
+        signals.send(signals.worker_startup, None, worker=self)
+        self.heartbeat.start()
+        for service in self.services:
+            service.start()
+        for manager in self.managers:
+            manager.start()
+
+    def quiet(self) -> None:
+        """Take no more jobs; what runs goes on, and the process stays."""
+        if self._is_quiet:
+            return
+        self._is_quiet = True
+        self.heartbeat.is_quiet = True
+        for manager in self.managers:
+            manager.quiet()
+        self.poller.stop()
+        signals.send(signals.worker_quiet, None, worker=self)
+        self.heartbeat.wake()
+
+    def stop(self, timeout: float, hurry: Callable[[], bool] = lambda: False) -> bool:
+        """End: jobs get `timeout` seconds to finish, then they are pushed back to the front of their queues.
+
+        Args:
+            hurry: asked again and again; True ends the waiting at once.
+
+        Returns:
+            True when everything had finished; False when jobs were pushed back while they ran.
+        """
+        deadline = clock.monotonic() + timeout
+        self.quiet()
+        self.stop_flag.set()
+        signals.send(signals.worker_shutdown, None, worker=self)
+        for manager in self.managers:
+            manager.stop()
+        in_time = self._wait(deadline, hurry)
+        if not in_time:
+            self._abandon()
+        for service in (*reversed(self.services), self.heartbeat):
+            service.stop()
+            service.join(SERVICE_PATIENCE)
+        self.heartbeat.leave()
+        signals.send(signals.worker_exit, None, worker=self)
+        return in_time
+
+    @property
+    def drained(self) -> bool:
+        """Every capsule found its queues empty and has nothing running."""
+        return all(manager.fetcher.drained for manager in self.managers)
+
+    def _wait(self, deadline: float, hurry: Callable[[], bool]) -> bool:
+        waiting = list(self.managers)
+        while waiting and clock.monotonic() < deadline and not hurry():
+            waiting = [manager for manager in waiting if not manager.join(0.05)]
+        return not waiting
+
+    def _abandon(self) -> None:
+        """Push back first, cancel then: it is worse to lose a job than to run it twice."""
+        for manager in self.managers:
+            manager.fetcher.abandon()
+        end = clock.monotonic() + LAST_WORDS
+        for manager in self.managers:
+            manager.join(max(0.1, end - clock.monotonic()))
+        self._event_loop.cancel()
+
+    def _beaten(self) -> None:
+        signals.send(signals.worker_heartbeat, None, worker=self)

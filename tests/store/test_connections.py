@@ -1,0 +1,616 @@
+"""Clients: what they send, when they give up, how they survive forks and failovers. On real servers."""
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import redis
+
+from kiq_django import conf
+from kiq_django.exceptions import ConfigurationError, StoreError, StoreRefused, StoreUnavailable
+from kiq_django.store import connections
+from tests.store.servers import Proxy, Server, answers, bare, certificate, free_port, redis_server
+from tests.support import wait_for
+
+SECRET = "s3cr3t"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with redis_server(tmp_path_factory.mktemp("redis")) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _fresh(request):
+    yield
+    connections.forget()
+    if "server" in request.fixturenames:
+        with bare(request.getfixturevalue("server").port) as client:
+            client.flushall()
+
+
+def url(port: int, password: str = "") -> str:
+    return f"redis://:{password}@127.0.0.1:{port}/0" if password else f"redis://127.0.0.1:{port}/0"
+
+
+def client_of(value, purpose="commands"):
+    return connections.client(connections.target(value), purpose=purpose)
+
+
+class TestClient:
+    def test_replies_are_bytes(self, server):
+        client = client_of(url(server.port))
+        client.set("a", "ü")
+        assert client.get("a") == "ü".encode()
+
+    @pytest.mark.parametrize("purpose", ["commands", "fetch", "heartbeat"])
+    def test_it_says_who_it_is(self, server, purpose):
+        client = client_of(url(server.port), purpose)
+        assert client.client_getname() in (f"kiq:{purpose}", f"kiq:{purpose}".encode())
+
+    def test_equal_targets_share_a_client_and_purposes_do_not(self, server):
+        assert client_of(url(server.port)) is client_of({"url": url(server.port)})
+        assert client_of(url(server.port)) is not client_of(url(server.port), "fetch")
+
+    def test_a_reset_of_the_settings_makes_new_clients(self, server):
+        before = client_of(url(server.port))
+        before.ping()
+        conf.reset()
+        assert client_of(url(server.port)) is not before
+        assert before.ping()
+
+    @pytest.mark.parametrize(("purpose", "seconds"), [("commands", 5), ("fetch", 10), ("heartbeat", 5)])
+    def test_time_limits_are_explicit(self, server, purpose, seconds):
+        options = client_of(url(server.port), purpose).connection_pool.connection_kwargs
+        assert options["socket_timeout"] == seconds
+        assert options["socket_connect_timeout"] == 3
+        assert options["socket_keepalive"] is True
+        assert options["health_check_interval"] == 0
+
+    def test_own_time_limits_are_kept_where_they_do_no_harm(self, server):
+        value = {"url": url(server.port), "socket_timeout": 2, "socket_connect_timeout": 1}
+        assert client_of(value).connection_pool.connection_kwargs["socket_timeout"] == 2
+        assert client_of(value).connection_pool.connection_kwargs["socket_connect_timeout"] == 1
+        assert client_of(value, "fetch").connection_pool.connection_kwargs["socket_timeout"] == 10
+
+    def test_more_threads_than_the_default_pool_of_redis_py_has_connections(self, server):
+        client = client_of(url(server.port))
+        gate = threading.Barrier(130)
+        trouble = []
+
+        def work() -> None:
+            try:
+                with client.pipeline() as pipe:
+                    pipe.watch("a")
+                    gate.wait(20)
+            except Exception as error:
+                trouble.append(error)
+
+        threads = [threading.Thread(target=work) for _ in range(130)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert trouble == []
+
+    def test_options_of_a_shared_url_that_are_ours_are_passed_over(self, server):
+        client = client_of(
+            f"{url(server.port)}?decode_responses=yes&retry_on_timeout=yes&health_check_interval=1"
+        )
+        client.set("a", "1")
+        assert client.get("a") == b"1"
+        assert client.connection_pool.connection_kwargs["health_check_interval"] == 0
+
+    def test_a_unix_socket(self, tmp_path):
+        path = tmp_path / "redis.sock"
+        with redis_server(tmp_path, "--unixsocket", str(path)):
+            assert client_of(f"unix://{path}?db=2").connection_pool.connection_kwargs["db"] == 2
+            assert client_of(f"unix://{path}?db=2").ping()
+
+    def test_unknown_options_are_named(self):
+        with pytest.raises(ConfigurationError, match="sokcet_timeout"):
+            client_of({"url": f"redis://:{SECRET}@h", "sokcet_timeout": 1})
+
+    def test_check_finds_them_without_connecting(self):
+        connections.check(connections.target("redis://192.0.2.1:1"))
+        with pytest.raises(ConfigurationError, match=r"redis://h .* nonsense") as caught:
+            connections.check(connections.target({"url": f"redis://:{SECRET}@h", "nonsense": 1}))
+        assert SECRET not in str(caught.value)
+
+    def test_cache_alias(self, server, settings):
+        cache = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": [url(server.port)]}
+        options = {"CONNECTION_POOL_KWARGS": {"retry_on_timeout": True, "max_connections": 3}}
+        settings.CACHES = {"default": {**cache, "OPTIONS": options}}
+        client = client_of("default")
+        assert client.ping()
+        assert client.connection_pool.max_connections == 3
+
+    def test_password(self, tmp_path):
+        with redis_server(tmp_path, "--requirepass", "p@ss/word") as server:
+            assert answers(server.port, password="p@ss/word")
+            assert client_of(url(server.port, "p%40ss%2Fword")).ping()
+            assert client_of({"url": url(server.port), "password": "p@ss/word"}).ping()
+
+
+class TestOneAttempt:
+    """A command whose reply is lost has been executed: nobody may send it again."""
+
+    @pytest.mark.parametrize("form", ["url", "dict", "cache"])
+    def test_a_lost_reply_is_one_entry_and_one_error(self, server, settings, form):
+        proxy = Proxy(server.port)
+        pool = {"retry_on_timeout": True, "retry_on_error": [redis.ConnectionError]}
+        cache = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": url(proxy.port)}
+        settings.CACHES = {"default": {**cache, "OPTIONS": {"CONNECTION_POOL_KWARGS": pool}}}
+        client = client_of(
+            {"url": url(proxy.port), "dict": {"url": url(proxy.port)}, "cache": "default"}[form]
+        )
+        client.ping()
+        proxy.drop_next = True
+        with pytest.raises(redis.ConnectionError):
+            client.lpush("queue:default", "job")
+        with bare(server.port) as other:
+            assert other.llen("queue:default") == 1
+        assert proxy.dropped == 1
+        proxy.close()
+
+    def test_the_same_in_pipelines(self, server):
+        proxy = Proxy(server.port)
+        client = client_of(url(proxy.port))
+        client.ping()
+        for transaction in (True, False):
+            proxy.drop_next = True
+            with pytest.raises(redis.ConnectionError), client.pipeline(transaction=transaction) as pipe:
+                pipe.lpush("queue:default", "job")
+                pipe.execute()
+        with bare(server.port) as other:
+            assert other.llen("queue:default") == 2
+        proxy.close()
+
+    def test_the_next_command_has_a_new_connection(self, server):
+        proxy = Proxy(server.port)
+        client = client_of(url(proxy.port))
+        proxy.drop_next = True
+        with pytest.raises(redis.ConnectionError):
+            client.lpush("a", "1")
+        assert client.llen("a") in (0, 1)
+        proxy.close()
+
+    def test_nobody_listens(self):
+        started = time.monotonic()
+        with pytest.raises(StoreUnavailable) as caught, connections.translated("redis://127.0.0.1:1"):
+            client_of("redis://127.0.0.1:1").ping()
+        assert time.monotonic() - started < 2
+        assert "Connection refused" in str(caught.value)
+
+    def test_a_silent_server_is_given_up_after_the_limit(self, server):
+        client = client_of({"url": url(server.port), "socket_timeout": 0.2})
+        with bare(server.port) as other:
+            client.ping()
+            server.process.send_signal(signal.SIGSTOP)
+            started = time.monotonic()
+            with pytest.raises(redis.TimeoutError):
+                client.lpush("a", "1")
+            assert 0.2 <= time.monotonic() - started < 0.5
+            server.process.send_signal(signal.SIGCONT)
+            wait_for(lambda: other.llen("a") == 1, what="the entry that was pushed after all")
+        assert connections.classify(redis.TimeoutError("Timeout reading from socket")) == "away"
+
+
+class TestFork:
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+    def test_the_child_never_uses_the_sockets_of_the_parent(self, server):
+        client = client_of(url(server.port))
+        mine = client.client_id()
+        with bare(server.port) as other:
+            child = os.fork()
+            if child == 0:
+                try:
+                    again = client_of(url(server.port))
+                    same = again is client or mine in (again.client_id(), client.client_id())
+                    other_ids = {again.client_id(), client.client_id()}
+                    os._exit(1 if same or len(other_ids) != 2 else 0)
+                finally:
+                    os._exit(2)
+            _, status = os.waitpid(child, 0)
+            assert os.waitstatus_to_exitcode(status) == 0
+            assert client.client_id() == mine
+            wait_for(lambda: len(other.client_list()) <= 2, what="the end of the child's connections")
+
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+    def test_a_lock_that_another_thread_held_does_not_stop_the_child(self, server):
+        client_of(url(server.port)).ping()
+        with connections._guard:
+            child = os.fork()
+            if child == 0:
+                signal.alarm(5)
+                os._exit(0 if client_of(url(server.port)).ping() else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+class TestTls:
+    @pytest.fixture
+    def secure(self, tmp_path):
+        cert, key = certificate(tmp_path)
+        port = free_port()
+        tls = ("--tls-port", str(port), "--tls-cert-file", str(cert), "--tls-key-file", str(key))
+        server = Server(
+            tmp_path, *tls, "--tls-ca-cert-file", str(cert), "--tls-auth-clients", "no", "--port", "0"
+        )
+        server.start()
+        try:
+            options = {"ssl": True, "ssl_cert_reqs": "none", "ssl_check_hostname": False}
+            wait_for(lambda: answers(port, **options) or server.process.poll() is not None)
+            if server.process.poll() is not None:
+                pytest.skip("this server program has no TLS")
+            yield port, cert
+        finally:
+            server.kill()
+
+    def test_with_the_right_authority(self, secure):
+        port, cert = secure
+        assert client_of({"url": f"rediss://127.0.0.1:{port}/0", "ssl_ca_certs": str(cert)}).ping()
+        assert client_of(
+            {"url": f"redis://127.0.0.1:{port}/0", "ssl": True, "ssl_ca_certs": str(cert)}
+        ).ping()
+        assert client_of(f"valkeys://127.0.0.1:{port}/0?ssl_ca_certs={cert}").ping()
+
+    def test_an_unknown_authority_is_refused(self, secure):
+        port, _ = secure
+        with (
+            pytest.raises(StoreUnavailable, match=r"(?i)certificate"),
+            connections.translated("rediss://127.0.0.1"),
+        ):
+            client_of(f"rediss://127.0.0.1:{port}/0").ping()
+
+    def test_the_check_can_be_turned_off_in_words(self, secure):
+        port, _ = secure
+        assert client_of({"url": f"rediss://127.0.0.1:{port}", "ssl_cert_reqs": "none"}).ping()
+
+
+class TestSentinel:
+    @pytest.fixture
+    def trio(self, tmp_path):
+        """A master, its replica, and three sentinels. Only the sentinels ask for no password."""
+        with redis_server(tmp_path / "a", "--requirepass", SECRET, "--masterauth", SECRET) as master:
+            follow = (
+                "--requirepass",
+                SECRET,
+                "--masterauth",
+                SECRET,
+                "--replicaof",
+                "127.0.0.1",
+                str(master.port),
+            )
+            replica = Server(tmp_path / "b", "--port", (port := str(free_port())), *follow, port=int(port))
+            sentinels = [self.sentinel(tmp_path / f"s{n}", master.port) for n in range(3)]
+            try:
+                for server in (replica, *sentinels):
+                    server.start()
+                yield master, replica, sentinels
+            finally:
+                for server in (replica, *sentinels):
+                    server.kill()
+
+    @staticmethod
+    def sentinel(directory, master: int) -> Server:
+        port = free_port()
+        server = Server(directory, str(directory / "sentinel.conf"), "--sentinel", port=port)
+        watched = f"sentinel monitor main 127.0.0.1 {master} 2\nsentinel auth-pass main {SECRET}\n"
+        patience = "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"
+        (directory / "sentinel.conf").write_text(f"port {port}\nbind 127.0.0.1\n{watched}{patience}")
+        return server
+
+    @staticmethod
+    def ready(sentinel: Server) -> bool:
+        try:
+            with bare(sentinel.port) as client:
+                state = client.sentinel_masters().get("main", {})
+            return state.get("num-slaves") == 1 and state.get("num-other-sentinels") == 2
+        except redis.RedisError:
+            return False
+
+    def test_after_a_failover_the_next_call_reaches_the_new_master(self, trio):
+        master, replica, sentinels = trio
+        wait_for(lambda: all(map(self.ready, sentinels)), 30, "the sentinels to know each other")
+        addresses = [("127.0.0.1", sentinel.port) for sentinel in sentinels]
+        target = connections.target({"sentinels": addresses, "master": "main", "password": SECRET})
+        client = connections.client(target, purpose="commands")
+        client.set("kept", "1")
+        client.execute_command("WAIT", 1, 5000)
+        assert client.connection_pool.master_address[1] == master.port
+        master.kill()
+        sentinels[0].kill()
+
+        troubles = []
+
+        def write() -> bool:
+            try:
+                return client.set("a", "1")
+            except redis.RedisError as error:
+                troubles.append(error)
+                return False
+
+        wait_for(write, 30, "a write to the new master")
+        assert client.connection_pool.master_address[1] == replica.port
+        assert client.get("kept") == b"1"
+        assert {connections.classify(error) for error in troubles} <= {"away", "readonly", "loading"}
+        assert SECRET not in "".join(str(connections.translate(error, target)) for error in troubles)
+
+    def test_no_sentinel_answers(self):
+        target = connections.target({"sentinels": [("127.0.0.1", 1)], "master": "main", "password": SECRET})
+        client = connections.client(target, purpose="commands")
+        with pytest.raises(
+            StoreUnavailable, match=r"sentinel://127.0.0.1:1/main cannot be reached"
+        ) as caught:
+            with_our_errors(client, target)
+        assert SECRET not in str(caught.value)
+
+
+def with_our_errors(client, label) -> None:
+    with connections.translated(label):
+        client.ping()
+
+
+class TestTrouble:
+    """What servers really answer, and what we make of it."""
+
+    def trouble(self, client, *command) -> StoreError:
+        with pytest.raises(StoreError) as caught, connections.translated("redis://h:1"):
+            client.execute_command(*command)
+        assert str(caught.value).startswith("Redis at redis://h:1 ")
+        return caught.value
+
+    def kind(self, client, *command) -> str:
+        try:
+            client.execute_command(*command)
+        except redis.RedisError as error:
+            return connections.classify(error)
+        return "none"
+
+    def test_full(self, server):
+        client = client_of(url(server.port))
+        client.config_set("maxmemory", 1)
+        try:
+            assert self.kind(client, "LPUSH", "a", "1") == "full"
+            assert self.kind(client, "EVAL", "return redis.call('LPUSH', KEYS[1], 1)", 1, "a") == "full"
+            error = self.trouble(client, "LPUSH", "a", SECRET)
+            with pytest.raises(redis.ResponseError) as caught, client.pipeline() as pipe:
+                pipe.lpush("a", f"{SECRET} NOAUTH caused").execute()
+        finally:
+            client.config_set("maxmemory", 0)
+        assert type(error) is StoreRefused
+        assert "is full (maxmemory)" in str(error)
+        assert connections.classify(caught.value) == "full"
+        assert SECRET not in str(connections.translate(caught.value, "redis://h:1"))
+
+    def test_read_only(self, server):
+        client = client_of(url(server.port))
+        client.replicaof("127.0.0.1", 1)
+        try:
+            assert self.kind(client, "LPUSH", "a", "1") == "readonly"
+            assert self.kind(client, "EVAL", "return redis.call('LPUSH', KEYS[1], 1)", 1, "a") == "readonly"
+            assert type(self.trouble(client, "LPUSH", "a", "1")) is StoreRefused
+            client.config_set("replica-serve-stale-data", "no")
+            assert self.kind(client, "GET", "a") == "readonly"
+        finally:
+            client.config_set("replica-serve-stale-data", "yes")
+            client.replicaof("NO", "ONE")
+
+    def test_demoted_while_a_client_blocks(self, server):
+        client, caught = client_of(url(server.port), "fetch"), []
+
+        def block() -> None:
+            try:
+                client.blmove("a", "b", 8)
+            except redis.RedisError as error:
+                caught.append(error)
+
+        waiter = threading.Thread(target=block)
+        waiter.start()
+        with bare(server.port) as other:
+            wait_for(lambda: other.info("clients")["blocked_clients"] == 1)
+            other.replicaof("127.0.0.1", 1)
+            waiter.join()
+            other.replicaof("NO", "ONE")
+        assert connections.classify(caught[0]) == "readonly"
+        assert connections.must_disconnect(caught[0])
+
+    def test_too_few_replicas(self, server):
+        client = client_of(url(server.port))
+        client.config_set("min-replicas-to-write", 1)
+        try:
+            assert self.kind(client, "LPUSH", "a", "1") == "readonly"
+        finally:
+            client.config_set("min-replicas-to-write", 0)
+
+    def test_passwords_and_permissions(self, tmp_path):
+        rules = (
+            "--requirepass",
+            "right",
+            "--user",
+            "reader",
+            "on",
+            ">reader",
+            "~*",
+            "+@read",
+            "+@connection",
+        )
+        with redis_server(tmp_path, *rules) as server:
+            wait_for(lambda: answers(server.port, password="right"))
+            assert self.kind(client_of(url(server.port)), "LPUSH", "a", "1") == "auth"
+            assert self.kind(client_of(url(server.port, SECRET)), "LPUSH", "a", "1") == "auth"
+            reader = client_of(f"redis://reader:reader@127.0.0.1:{server.port}")
+            assert self.kind(reader, "LPUSH", "a", "1") == "auth"
+            assert "LPUSH" in str(self.trouble(reader, "LPUSH", "a", "1")).upper()
+            error = self.trouble(client_of(url(server.port, SECRET)), "LPUSH", "a", "1")
+        assert type(error) is StoreRefused
+        assert SECRET not in str(error)
+
+    def test_cannot_save(self, tmp_path):
+        folder = tmp_path / "data"
+        with redis_server(folder, "--save", "3600 1000000") as server:
+            client = client_of(url(server.port))
+            shutil.rmtree(folder)
+            client.bgsave()
+            wait_for(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err")
+            assert self.kind(client, "LPUSH", "a", "1") == "misconf"
+            assert "cannot save its data" in str(self.trouble(client, "LPUSH", "a", "1"))
+
+    def test_an_ordinary_error(self, server):
+        error = self.trouble(client_of(url(server.port)), "NONSENSE")
+        assert type(error) is StoreError
+        assert "answered with an error: unknown command" in str(error)
+
+    @pytest.mark.parametrize(
+        ("error", "trouble"),
+        [
+            (redis.exceptions.BusyLoadingError("Redis is loading the dataset in memory"), "loading"),
+            (redis.ResponseError("LOADING Redis is loading the dataset in memory"), "loading"),
+            (redis.ConnectionError("The previous master is now a slave"), "readonly"),
+            (
+                redis.ResponseError(
+                    "ERR Error running script: @user_script:1: -OOM command not allowed when"
+                ),
+                "full",
+            ),
+            (redis.exceptions.MasterDownError("Link with MASTER is down"), "readonly"),
+            (ConnectionResetError(104, "Connection reset by peer"), "away"),
+            (redis.exceptions.NoScriptError("No matching script"), "other"),
+        ],
+    )
+    def test_the_rest(self, error, trouble):
+        assert connections.classify(error) == trouble
+        assert connections.must_disconnect(error) == (trouble == "readonly")
+
+    def test_an_error_of_ours_stays(self):
+        error = StoreRefused("no")
+        assert connections.translate(error) is error
+
+    def test_renew_leaves_a_demoted_server(self, server):
+        client = client_of(url(server.port))
+        before = client.client_id()
+        connections.renew(client)
+        assert client.client_id() != before
+
+
+class TestServerInfo:
+    def test_a_real_server(self, server):
+        with bare(server.port) as client:
+            version = client.info("server")
+        info = connections.server_info(client_of(url(server.port)))
+        assert info.product in ("redis", "valkey")
+        assert info.version_text == version.get("valkey_version", version["redis_version"])
+        assert info.supports_shebang
+        assert (info.mode, info.role, info.replicas) == ("standalone", "master", 0)
+        assert (info.maxmemory, info.maxmemory_policy, info.evicts) == (0, "noeviction", False)
+        assert (info.aof, info.snapshots, info.last_save_ok) == (False, False, True)
+
+    def test_eviction_and_persistence_are_seen(self, server):
+        client = client_of(url(server.port))
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        client.config_set("save", "3600 1")
+        try:
+            info = connections.server_info(client)
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
+            client.config_set("save", "")
+        assert (info.maxmemory_policy, info.evicts, info.snapshots) == ("allkeys-lru", True, True)
+
+    def test_without_permission_hello_must_do(self, tmp_path):
+        rules = ("--user", "worker", "on", ">w", "~*", "+@all", "-@dangerous")
+        with redis_server(tmp_path, *rules) as server:
+            info = connections.server_info(client_of(f"redis://worker:w@127.0.0.1:{server.port}"))
+        assert info.product in ("redis", "valkey")
+        assert info.supports_shebang
+        assert (info.role, info.evicts, info.aof, info.snapshots) == ("master", None, None, None)
+
+    @pytest.mark.parametrize(
+        ("fields", "product", "version", "shebang", "evicts"),
+        [
+            (
+                {"redis_version": "6.2.14", "maxmemory_policy": "noeviction"},
+                "redis",
+                (6, 2, 14),
+                False,
+                False,
+            ),
+            ({"redis_version": "7.0.0"}, "redis", (7, 0, 0), True, None),
+            (
+                {"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "9.1.2"},
+                "valkey",
+                (9, 1, 2),
+                True,
+                None,
+            ),
+            (
+                {"redis_version": "7.4.0", "dragonfly_version": "df-v1.27.1"},
+                "dragonfly",
+                (1, 27, 1),
+                False,
+                None,
+            ),
+            (
+                {"redis_version": "7.4.0", "dragonfly_version": "df-v1.27.1", "cache_mode": "cache"},
+                "dragonfly",
+                (1, 27, 1),
+                False,
+                True,
+            ),
+            (
+                {"redis_version": "7.4.0", "dragonfly_version": "dev", "cache_mode": "store"},
+                "dragonfly",
+                (),
+                False,
+                False,
+            ),
+            (
+                {"redis_version": "6.3.4", "executable": "/usr/bin/keydb-server"},
+                "keydb",
+                (6, 3, 4),
+                False,
+                None,
+            ),
+            ({}, "unknown", (), False, None),
+        ],
+    )
+    def test_other_products(self, fields, product, version, shebang, evicts):
+        info = connections.server_info(Told(fields))
+        assert (info.product, info.version, info.supports_shebang, info.evicts) == (
+            product,
+            version,
+            shebang,
+            evicts,
+        )
+
+    def test_a_server_that_is_away_is_an_error(self):
+        with pytest.raises(redis.ConnectionError):
+            connections.server_info(client_of("redis://127.0.0.1:1"))
+
+
+class Told:
+    """A server that we cannot start here, by what it is known to say."""
+
+    def __init__(self, fields) -> None:
+        self.fields = fields
+
+    def info(self):
+        return self.fields
+
+    def config_get(self, _name):
+        raise redis.ResponseError("unknown command 'CONFIG'")
+
+
+def test_nothing_is_logged_or_warned_at_import():
+    code = "import django.conf; django.conf.settings.configure(); import kiq_django.store.connections"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert logging.getLogger("redis").handlers == []
