@@ -41,7 +41,7 @@ def _sqlite(path: Path) -> dict[str, Any]:
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
         "OPTIONS": {
-            # A transaction that reads first and writes later cannot wait for the lock, it fails at once: take the lock at BEGIN.
+            # Take the lock at BEGIN: a transaction that reads first could not wait for it when it writes.
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             # Readers do not stop the writer, and the writer does not stop readers.

@@ -84,6 +84,6 @@ KIQ = {
     "QUEUES": {"mail": 3, "default": 2, "imports": 1, "photos": 1},
     "DEFAULTS": {"retry": 5},
     "MIDDLEWARE": {"server": ["example_project.desk.middleware.keep_book"]},
-    # Far quicker than a server needs it, so that retries, scheduled jobs and the recovery after a kill can be watched.
+    # Far quicker than a server needs it, to watch retries, scheduled jobs and the recovery after a kill.
     "WORKER": {"concurrency": 5, "shutdown_timeout": 10, "poll_interval": 0.5, "heartbeat": 1, "lease": 5},
 }

@@ -139,10 +139,11 @@ class _Walk:
         raise _Refused(f"is {_a(value)}, which a payload cannot hold", _remedy(value))
 
     def marked(self, value: Any, cls: type, written: dict[str, Any]) -> dict[str, Any]:
-        if type(value) is not cls and not _rich(written) == value:  # noqa: SIM201 - as its reader will ask
-            raise _Refused(
-                f"is {_a(value)}, more than {_a(_rich(written))} can hold", f"pass {_a(_rich(written))}"
-            )
+        if type(value) is not cls:
+            plain = _rich(written)
+            equal = bool(plain == value)
+            if not equal:
+                raise _Refused(f"is {_a(value)}, more than {_a(plain)} can hold", f"pass {_a(plain)}")
         self.rich = True
         return written
 
@@ -177,9 +178,7 @@ _CHECKS: dict[type, Callable[[Any], bool]] = {
 
 def _refuse_scalar(value: Any) -> Any:
     if type(value) is str:
-        raise _Refused(
-            "holds half a character (a lone surrogate)", "pass {}.encode(errors='replace').decode()"
-        )
+        raise _Refused("holds half a character (a lone surrogate)", "pass {}.encode(errors='replace').decode()")
     if type(value) is int:
         raise _Refused("is an integer outside 64 bits", "pass str({})")
     raise _Refused(f"is {value}, which JSON does not have", "pass None, or leave the argument out")
@@ -206,9 +205,7 @@ def _write_datetime(value: datetime) -> dict[str, Any]:
 
 def _write_decimal(value: Decimal) -> dict[str, Any]:
     if not value.is_finite():
-        raise _Refused(
-            f"is Decimal({str(value)!r}), which equals nothing", "pass None, or leave the argument out"
-        )
+        raise _Refused(f"is Decimal({str(value)!r}), which equals nothing", "pass None, or leave the argument out")
     return {"value": Decimal.__str__(value)}
 
 
@@ -285,9 +282,7 @@ def _rich(value: dict[str, Any]) -> Any:
     kind = value[MARK]
     reader = _READERS.get(kind) if type(kind) is str else None
     if reader is None:
-        raise MalformedPayload(
-            f"an argument is of the unknown kind {kind!r}; a newer version may have written it"
-        )
+        raise MalformedPayload(f"an argument is of the unknown kind {kind!r}; a newer version may have written it")
     try:
         return reader(value)
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:

@@ -101,12 +101,14 @@ def _load(path: str) -> Feature:
 
 
 def _resolve(path: str) -> Any:
+    return import_module(path) if _is_module(path) else _import(path, "KIQ['FEATURES']")
+
+
+def _is_module(path: str) -> bool:
     try:
-        if find_spec(path) is not None:
-            return import_module(path)
-    except ModuleNotFoundError:
-        pass  # the path's last part is not a module but a name inside one
-    return _import(path, "KIQ['FEATURES']")
+        return find_spec(path) is not None
+    except ModuleNotFoundError:  # what stands before the last dot is no package
+        return False
 
 
 def _links(paths: Sequence[str]) -> list[Link]:

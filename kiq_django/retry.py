@@ -277,9 +277,7 @@ def _ask(name: str, hook: Callable[..., Any], *arguments: Any) -> tuple[Any, str
 
 def _says(answer: Any, steer: type[Discard] | type[Kill]) -> bool:
     return (
-        answer is steer
-        or isinstance(answer, steer)
-        or (isinstance(answer, str) and answer == steer.__name__.lower())
+        answer is steer or isinstance(answer, steer) or (isinstance(answer, str) and answer == steer.__name__.lower())
     )
 
 

@@ -1,4 +1,4 @@
-"""Listening sockets that are opened here and handed to the process that serves them: no port is taken twice."""
+"""Listening sockets, opened here and handed to the process that serves them: no port is taken twice."""
 
 import socket
 

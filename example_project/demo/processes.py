@@ -1,4 +1,4 @@
-"""Processes that the demo starts. Each leads a group of its own, so that what it starts itself can be stopped with it."""
+"""Processes that the demo starts. Each leads a group, to be stopped with whatever it starts itself."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ class Child:
         self.popen.wait()
 
     def stop(self, seconds: float, hurry: Callable[[], bool]) -> bool:
-        """Ask it to end; after some seconds, or in a hurry, end it and all it has started. True if it went by itself."""
+        """Ask it to end; after some seconds, or in a hurry, end its group. False if it came to that."""
         if not self.ended:
             self.popen.terminate()
         went = keep_asking(lambda: self.ended or hurry(), seconds) and self.ended

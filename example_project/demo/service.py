@@ -1,7 +1,7 @@
-"""The courier and the bank: a web service in a process of its own, which fails at random, but always in the same way.
+"""The courier and the bank: a web service of their own, which fails at random, and always in the same way.
 
-Whether it fails depends on the seed, the order and how often the order was tried, not on who comes first. So the number
-of retries that a demo must see is known beforehand.
+Whether it fails depends on the seed, the order and how often that was tried, not on who comes first. So the
+number of retries that a demo must see is known beforehand.
 """
 
 import argparse

@@ -41,9 +41,7 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         for child in reversed(self._children):
             if not child.stop(SECONDS_TO_STOP, self.patience.asked_twice):
-                print(
-                    f"The {child.name} (pid {child.pid}) did not end within {SECONDS_TO_STOP} s and was killed."
-                )
+                print(f"The {child.name} (pid {child.pid}) did not end by itself and was killed.")
         for listener in (self._web, self._service):
             listener.close()
 
@@ -58,8 +56,8 @@ class Stage:
             f"--fd={service}",
             fd=service,
         )
-        gunicorn = ("-m", "gunicorn", "example_project.wsgi", "--threads=8", "--graceful-timeout=3")
-        self.web = self._spawn("web server", *gunicorn, f"--bind=fd://{web}", fd=web)
+        gunicorn = ("-m", "gunicorn", "--config=python:example_project.gunicorn_conf", f"--bind=fd://{web}")
+        self.web = self._spawn("web server", *gunicorn, fd=web)
         self.start_worker()
         if not self.patience.wait_for(self._first_page, SECONDS_TO_START):
             raise StageError(f"{self.address} does not answer within {SECONDS_TO_START} s\n{self.web.tail()}")

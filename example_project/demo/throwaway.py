@@ -1,4 +1,4 @@
-"""A folder for one rehearsal, so that its counts start from nothing and the demo that people click in stays as it is."""
+"""A folder for one rehearsal: its counts start from nothing, and the demo that people use stays as it is."""
 
 import fcntl
 import os

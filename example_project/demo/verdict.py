@@ -14,8 +14,8 @@ def differences(counted: Tally, must: Tally, cut_short: int) -> Iterator[str]:
     Args:
         counted: what was found.
         must: what has to be found when no worker is killed.
-        cut_short: runs that a kill may have cut short: each may have run again, and a failed one may have been
-            repeated without being counted as a retry.
+        cut_short: runs that a kill may have cut short. Each may have run again, and a failed one was repeated
+            without being counted as a retry.
     """
     slack = {"again": (0, cut_short), "retried": (-cut_short, 0)}
     for name in COUNTED:

@@ -12,7 +12,7 @@ class Stopped(Exception):  # noqa: N818 - not an error
 
 
 class Patience:
-    """Waits, and notices signals meanwhile. The handlers only set a flag: no process is started and forgotten."""
+    """Waits, and notices signals meanwhile. The handlers only count: no process is started and forgotten."""
 
     def __init__(self) -> None:
         self.signals = 0

@@ -29,5 +29,5 @@ PHOTOS = {
     )
 }
 PRICES = {"10x15": Decimal("2.90"), "20x30": Decimal("14.50"), "50x70": Decimal("49.00")}
-WIDTHS = (96, 160, 240, 320, 480)
+WIDTHS = (64, 128, 192, 256, 384)
 CURRENCIES = ("CHF", "GBP", "JPY", "NOK", "SEK", "USD")

@@ -17,7 +17,7 @@ class CourierBusyError(Exception):
 
 
 def book(order: Order) -> str:
-    """Ask for a van and return the tracking number. The order's number is the key: booked twice, it is one parcel.
+    """Ask for a van and return the tracking number. The order's number is the key: twice is one parcel.
 
     Raises:
         CourierBusyError: the service hung up, was not there, or answered with an error of its own.

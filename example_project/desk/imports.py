@@ -16,7 +16,7 @@ CHUNK = 500
 Row = dict[str, str]
 
 
-class FileGone(Exception):
+class FileGoneError(Exception):
     """The uploaded file is not there any more."""
 
 
@@ -29,7 +29,7 @@ def split(source: Import) -> list[ImportChunk]:
     """Cut an import into chunks and return those that are not loaded yet. Splitting again changes nothing.
 
     Raises:
-        FileGone: there is no file to cut.
+        FileGoneError: there is no file to cut.
     """
     source.rows = sum(1 for _ in _read(source, 0, None))
     source.save(update_fields=["rows"])
@@ -56,7 +56,7 @@ def _read(source: Import, start: int, stop: int | None) -> Iterator[Row]:
         with path_of(source).open(newline="", encoding="utf-8") as file:
             yield from islice(csv.DictReader(file), start, stop)
     except FileNotFoundError as error:
-        raise FileGone(f"{source.file} is not in {settings.UPLOADS}: upload it again") from error
+        raise FileGoneError(f"{source.file} is not in {settings.UPLOADS}: upload it again") from error
 
 
 def _sort_out(chunk: ImportChunk, rows: Sequence[Row]) -> tuple[list[Order], list[BadRow]]:
@@ -65,7 +65,7 @@ def _sort_out(chunk: ImportChunk, rows: Sequence[Row]) -> tuple[list[Order], lis
         try:
             orders.append(_order(chunk, row))
         except (ValueError, KeyError, ValidationError) as error:
-            bad_rows.append(BadRow(chunk=chunk, line=line, trouble=_trouble(error), text=str(row)[:500]))
+            bad_rows.append(BadRow(chunk=chunk, line=line, trouble=_trouble(error), text=", ".join(map(str, row.values()))[:500]))
     return orders, bad_rows
 
 
@@ -76,7 +76,7 @@ def _order(chunk: ImportChunk, row: Row) -> Order:
         email=row["email"],
         photo=row["photo"],
         size=row["size"],
-        quantity=int(row["quantity"]),
+        quantity=row["quantity"],
         price=row["price"],
         placed_at=datetime.fromisoformat(row["placed"]).replace(tzinfo=UTC),
         chunk=chunk,

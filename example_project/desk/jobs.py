@@ -1,7 +1,7 @@
-"""The desk's background work. Each job shows one habit; what a job *does* lies in a module of its own, testable without it.
+"""The desk's background work. Each job shows one habit; what it does lies in a module that knows no jobs.
 
-Every job here may run twice: a worker that is killed leaves its jobs to the next one. So each is written to be the
-same done twice as done once, and says how.
+Every job may run twice: a worker that is killed leaves its jobs to the next one. So each is written to be the
+same done twice as done once, and says how ("Again").
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def make_thumbnail(photo: str, width: int) -> int:
 
 @job(queue="imports")
 def import_orders(import_id: int) -> None:
-    """Fan out: one job for every 500 rows, so that all threads help and a crash costs one chunk, not the file.
+    """Fan out: one job for every 500 rows, so that all threads help and a crash costs a chunk, not the file.
 
     The chunks and their jobs come into being together: the jobs are pushed when the transaction commits.
     Again: chunks that are loaded already get no second job.
@@ -31,7 +31,7 @@ def import_orders(import_id: int) -> None:
     with transaction.atomic():
         try:
             chunks = imports.split(Import.objects.get(pk=import_id))
-        except imports.FileGone as error:
+        except imports.FileGoneError as error:
             raise Kill(
                 str(error)
             ) from error  # no retry brings the file back: off to the dead set, where people look
@@ -51,7 +51,8 @@ def import_chunk(chunk_id: int) -> int:
 def send_receipt(order: Order) -> None:
     """A model instance as argument travels as a reference and is read fresh when the job runs.
 
-    So the job sees that the customer has changed her mind meanwhile. Again: a receipt that is noted is not sent.
+    So the job sees that a customer has changed her mind. Again: a receipt that is noted is not sent;
+    killed between sending and noting, the job sends it twice, which is better than never.
     """
     if order.cancelled:
         raise Discard(f"{order.number} was cancelled")  # ends here: neither retry nor dead set
@@ -62,7 +63,7 @@ def send_receipt(order: Order) -> None:
 
 @job(queue="mail", tags=["mail"])
 def send_reminder(order: Order) -> None:
-    """Enqueued with `enqueue_in`: it lies in the schedule until its time has come."""
+    """Enqueued with `enqueue_at`: it lies in the schedule until its time has come."""
     reminder = Reminder.objects.get(order=order)
     if reminder.sent_at is None:
         mails.reminder(order).send()
@@ -85,7 +86,7 @@ LABEL_ATTEMPTS = 3
 
 @job(retry_on=[RetryOn(OutOfPaperError, wait=0.5, attempts=LABEL_ATTEMPTS)])
 def print_label(order: Order) -> None:
-    """Never succeeds: three runs, then it lies in the dead set until a person looks at it and runs it again."""
+    """Never succeeds: three runs, then it lies in the dead set until a person looks and runs it again."""
     raise OutOfPaperError(f"no paper for the label of {order.number}")
 
 

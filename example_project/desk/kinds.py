@@ -36,7 +36,7 @@ KINDS = {
         Kind(
             "thumbnails",
             "Thumbnails",
-            "Five photographs in five widths, made smaller with Pillow. Plain jobs, pushed in one round trip.",
+            "Five photographs in five widths, made with Pillow. Plain jobs, pushed in one round trip.",
             "Make 25 thumbnails",
             starts.thumbnails,
             jobs.make_thumbnail,
@@ -44,7 +44,7 @@ KINDS = {
         Kind(
             "receipts",
             "Receipts",
-            "Twenty new orders, each with a mail to a file. The jobs are pushed when the orders are committed.",
+            "Twenty new orders, a mail for each. The jobs are pushed when the orders are committed.",
             "Place 20 orders",
             starts.receipts,
             jobs.send_receipt,
@@ -52,7 +52,7 @@ KINDS = {
         Kind(
             "courier",
             "Courier",
-            "A web service that fails at random and hangs up on callers. The jobs try again until it is in the mood.",
+            "A web service that fails at random, or hangs up. The jobs try again until it is in the mood.",
             "Book 20 vans",
             starts.courier,
             jobs.book_courier,
@@ -68,7 +68,7 @@ KINDS = {
         Kind(
             "rates",
             "Exchange rates",
-            "Coroutines: six banks asked at the same time, three times over, on one event loop and no thread.",
+            "Coroutines: six banks asked at once, three times over, on one event loop and no thread.",
             "Fetch the rates",
             starts.rates,
             jobs.refresh_rates,

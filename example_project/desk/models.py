@@ -1,4 +1,4 @@
-"""What the desk remembers: orders and what became of them, imports, thumbnails, rates, and every run of a job."""
+"""What the desk remembers: orders and what became of them, imports, thumbnails, rates, every run of a job."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""A file of orders as another shop would send it: mostly good, with a few rows that no program should swallow."""
+"""A file of orders as another shop would send it: mostly good, with a few rows that nobody should swallow."""
 
 import csv
 import random

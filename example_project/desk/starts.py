@@ -1,6 +1,7 @@
 """How each kind of work is started: by the pages and by the demo alike."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, timedelta
 from itertools import product
 from typing import Any
@@ -66,7 +67,7 @@ def labels() -> Started:
 
 
 def cancelled() -> Started:
-    """The customers change their minds after the jobs are pushed, or just before: each job finds out by itself."""
+    """The customers change their minds before the jobs come to run: each job finds out by itself."""
     with transaction.atomic():
         placed = orders.place_some(3, seed=11)
         started = {jobs.send_receipt.enqueue(order).id: order.pk for order in placed}
@@ -81,11 +82,8 @@ class CardRefusedError(Exception):
 def rolled_back() -> Started:
     started = {}
     for seed in range(5):
-        try:
-            with transaction.atomic():
-                [order] = orders.place_some(1, seed=seed)
-                started[jobs.send_receipt.enqueue(order).id] = order.pk
-                raise CardRefusedError
-        except CardRefusedError:
-            pass
+        with suppress(CardRefusedError), transaction.atomic():
+            [order] = orders.place_some(1, seed=seed)
+            started[jobs.send_receipt.enqueue(order).id] = order.pk
+            raise CardRefusedError
     return started

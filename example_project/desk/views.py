@@ -36,7 +36,7 @@ def _page(request: HttpRequest, template: str, **context) -> HttpResponse:
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    cards = [(kind, book.counts_of(kind.job)) for kind in KINDS.values()]
+    cards = [(kind, book.runs_to(kind.end, kind.job)) for kind in KINDS.values()]
     return _page(request, "home", cards=cards, runs=Run.objects.all()[:12])
 
 
@@ -60,7 +60,7 @@ def photos(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def orders(request: HttpRequest) -> HttpResponse:
-    form = OrderForm(request.POST or None)
+    form = OrderForm(request.POST or None, label_suffix="")
     if request.method == "POST" and form.is_valid():
         order = _take(form)
         messages.success(request, f"Order {order.number} is placed; its receipt and its van are enqueued.")

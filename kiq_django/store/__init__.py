@@ -23,10 +23,9 @@ class Store:
         self.target = target
         self.keys = Keys(prefix)
         self.link = Link(target, purpose)
-        dead = {"dead_jobs": limits.dead_jobs, "dead_seconds": limits.dead_seconds}
         self.queues = Queues(self.link, self.keys)
-        self.working = Working(self.link, self.keys, **dead)
-        self.sets = Sets(self.link, self.keys, **dead)
+        self.working = Working(self.link, self.keys, limits)
+        self.sets = Sets(self.link, self.keys, limits)
         self.processes = Processes(self.link, self.keys)
         self.counters = Counters(self.link, self.keys)
 

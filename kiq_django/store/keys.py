@@ -29,7 +29,7 @@ class Keys:
         """List: payloads; the head is the newest, the tail is fetched next."""
         return f"{self.prefix}queue:{queue}"
 
-    def paused(self, queue: str) -> str:  # noqa: ARG002
+    def paused(self, queue: str) -> str:
         """Set: bare names of queues that nobody fetches from."""
         return f"{self.prefix}paused"
 
@@ -37,7 +37,7 @@ class Keys:
         """Hash: queue -> JSON of who paused it, when and why."""
         return f"{self.prefix}kiq:paused"
 
-    def job_set(self, name: SetName, queue: str = "") -> str:  # noqa: ARG002
+    def job_set(self, name: SetName, queue: str = "") -> str:
         """Sorted set: score is the due time (`schedule`, `retry`) or the time of death (`dead`), epoch seconds."""
         return f"{self.prefix}{name}"
 
@@ -55,7 +55,7 @@ class Keys:
         """List: payloads of `queue` that `owner` has taken; the head is the newest."""
         return f"{self.prefix}kiq:working:{queue}:{owner}"
 
-    def recovered(self, queue: str, jid: str) -> str:  # noqa: ARG002
+    def recovered(self, queue: str, jid: str) -> str:
         """String: how often this job was taken back from a dead owner; expires."""
         return f"{self.prefix}kiq:recovered:{jid}"
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from kiq_django.store.keys import Keys
 from kiq_django.store.link import Link
@@ -31,7 +31,7 @@ class Processes:
         """Say that a process lives and what it runs. Returns a signal that was left for it, if any."""
         keys = self._keys
         names = [keys.processes(), keys.process(identity), keys.work(identity), keys.workers(identity)]
-        args: list[str | bytes | int] = [identity, EXPIRY, 2 * len(fields)]
+        args: list[Any] = [identity, EXPIRY, 2 * len(fields)]
         for pair in (*fields.items(), *work.items()):
             args += pair
         signal: bytes | None = self._link.script("beat", [*names, keys.signals(identity)], args)

@@ -24,7 +24,7 @@ class Script:
 
 
 @cache
-def load(name: str, shebang: bool) -> Script:  # noqa: FBT001 - the one switch
+def load(name: str, shebang: bool) -> Script:
     """Read `lua/<name>.lua`, with the flags line when the server knows it."""
     text = (FOLDER / f"{name}.lua").read_text(encoding="utf-8")
     if shebang:

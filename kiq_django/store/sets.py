@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from kiq_django import conf
 from kiq_django.store.keys import Keys, SetName
 from kiq_django.store.link import Link
 
@@ -30,10 +31,10 @@ class Transfer(NamedTuple):
 class Sets:
     """The three sets of one Redis."""
 
-    def __init__(self, link: Link, keys: Keys, *, dead_jobs: int, dead_seconds: float) -> None:
+    def __init__(self, link: Link, keys: Keys, limits: conf.Limits) -> None:
         self._link = link
         self._keys = keys
-        self._dead_limits = (dead_jobs, dead_seconds)
+        self._dead_limits = (limits.dead_jobs, limits.dead_seconds)
 
     def add(self, name: SetName, raw: bytes, score: float) -> None:
         """Put one payload into a set, whatever is there."""
@@ -105,4 +106,4 @@ class Sets:
 
 
 def _flags(reply: bytes) -> list[bool]:
-    return [character == 49 for character in reply]  # noqa: PLR2004 - "1"
+    return [character == 49 for character in reply]

@@ -40,13 +40,13 @@ class Waiters:
                 connection = self._connection(queue)
                 source, to = self._keys.queue(queue), self._keys.working(queue, owner)
                 self._guarded(connection.send_command, "BLMOVE", source, to, "RIGHT", "LEFT", BLOCK_SECONDS)
-                selector.register(connection._sock, selectors.EVENT_READ, queue)  # noqa: SLF001
+                selector.register(connection._sock, selectors.EVENT_READ, queue)
                 self._pending.add(queue)
 
     def receive(self, queue: str, selector: selectors.BaseSelector) -> bytes | None:
         """Read the answer of a waiter whose socket is readable. None when it timed out or was unblocked."""
         connection = self._connections[queue]
-        selector.unregister(connection._sock)  # noqa: SLF001
+        selector.unregister(connection._sock)
         self._pending.discard(queue)
         payload: bytes | None = self._guarded(connection.read_response)
         return payload
@@ -64,7 +64,7 @@ class Waiters:
     def close(self, selector: selectors.BaseSelector | None = None) -> None:
         """Drop all connections, and with them what was pending. The working lists must be looked at afterwards."""
         for queue in self._pending:
-            sock = self._connections[queue]._sock  # noqa: SLF001
+            sock = self._connections[queue]._sock
             if selector and sock is not None:
                 selector.unregister(sock)
         self._pending.clear()

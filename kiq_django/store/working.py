@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from kiq_django import conf
 from kiq_django.store.keys import Keys
 from kiq_django.store.link import Link
 
@@ -58,19 +59,18 @@ class Turn:
 class Working:
     """The working lists of one Redis, seen by their owners and by the reaper."""
 
-    def __init__(self, link: Link, keys: Keys, *, dead_jobs: int, dead_seconds: float) -> None:
+    def __init__(self, link: Link, keys: Keys, limits: conf.Limits) -> None:
         self._link = link
         self._keys = keys
-        self._dead_limits = (dead_jobs, dead_seconds)
+        self._dead_limits = (limits.dead_jobs, limits.dead_seconds)
 
     def register(self, owner: str, queues: Sequence[str], lease: float) -> None:
         """Announce an owner, before its first fetch."""
-        self._link.call("SADD", self._keys.served(), *queues)
-        self._link.script("lease", self._owners(queues), [owner, lease, "register"])
+        self._lease(owner, queues, lease, "register")
 
     def renew(self, owner: str, queues: Sequence[str], lease: float) -> bool:
         """Prolong a lease to `lease` seconds from now. False when the owner was reaped meanwhile."""
-        return bool(self._link.script("lease", self._owners(queues), [owner, lease, "renew"]))
+        return self._lease(owner, queues, lease, "renew")
 
     def retire(self, owner: str, queues: Sequence[str]) -> int:
         """Leave in good order. Returns how many jobs had to be left behind for the reaper."""
@@ -98,9 +98,7 @@ class Working:
         for queue in queues:
             pipe.lrange(self._keys.working(queue, owner), 0, -1)
         replies = self._link.execute(pipe)
-        return [
-            (queue, raw) for queue, raws in zip(queues, replies, strict=True) for raw in reversed(raws)
-        ]
+        return [(queue, raw) for queue, raws in zip(queues, replies, strict=True) for raw in reversed(raws)]
 
     def served(self) -> list[str]:
         """Queues that some owner ever took jobs from: where a reaper looks."""
@@ -111,7 +109,9 @@ class Working:
 
         A reaped owner needs one only while something is on its list, and when it is time to forget it.
         """
-        replies = self._link.run([self._link.prepare("expired", [self._keys.owners(q)], [FORGET_AFTER]) for q in queues])
+        replies = self._link.run(
+            [self._link.prepare("expired", [self._keys.owners(q)], [FORGET_AFTER]) for q in queues]
+        )
         found = [(queue, *pair) for queue, reply in zip(queues, replies, strict=True) for pair in _pairs(reply)]
         pipe = self._link.pipeline()
         for queue, owner, _ in found:
@@ -152,8 +152,9 @@ class Working:
         answer = self._link.script("reclaim", names, args)
         return None if answer == -1 else answer.decode()
 
-    def _owners(self, queues: Sequence[str]) -> list[str]:
-        return [self._keys.owners(queue) for queue in queues]
+    def _lease(self, owner: str, queues: Sequence[str], seconds: float, verb: str) -> bool:
+        keys = [self._keys.served(), *map(self._keys.owners, queues)]
+        return bool(self._link.script("lease", keys, [owner, seconds, verb, *queues]))
 
     def _settle(self, batch: Batch) -> tuple[Any, ...]:
         keys, queue = self._keys, batch.queue

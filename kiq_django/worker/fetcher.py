@@ -1,10 +1,9 @@
 """The engine's one loop per capsule: settle what finished and reserve what there is room for, in one round trip."""
 
 import logging
-import secrets
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 from kiq_django import clock
@@ -17,6 +16,7 @@ from kiq_django.worker.buffer import Buffer
 from kiq_django.worker.config import CapsuleConfig
 from kiq_django.worker.journal import Journal
 from kiq_django.worker.outage import Outage
+from kiq_django.worker.ownership import Ownership, Place
 from kiq_django.worker.pace import Pace
 from kiq_django.worker.queue_order import QueueOrder
 from kiq_django.worker.reservation import Reservation
@@ -63,10 +63,8 @@ class Fetcher:
         drain: bool = False,
     ) -> None:
         self._capsule = capsule
-        self._identity = identity
         self._working = store.working
         self._buffer = buffer
-        self._lease = lease
         self._audit_every = audit_every
         self._journal = journal
         self._drain = drain
@@ -77,18 +75,15 @@ class Fetcher:
         self._fetching = True
         self._abandon = False
         self._stopping = False
-        self._reaped = False
-        # Written by the loop's thread only; the first four are read by others:
+        # Written by the loop's thread only; the first three are read by others:
         self.turned_at = clock.monotonic()
         """When the loop last went round (monotonic seconds): what a health check looks at."""
         self.drained = False
         """The queues were empty and nothing ran, when last looked."""
         self.settler = Settler(journal, buffer.put)
-        self.owner = ""
-        """Under which name jobs are reserved now."""
         self._order = QueueOrder(capsule.queues)
         self._names = self._order.names
-        self._held: Counter[tuple[str, bytes]] = Counter()
+        self._ownership = Ownership(store.working, f"{identity}:{capsule.name}", self._names, lease)
         self._active = 0
         self._look = True
         self._shaken = False
@@ -143,9 +138,7 @@ class Fetcher:
 
     def renew(self) -> None:
         """Prolong the lease; called by the heartbeat, whatever the loop is doing."""
-        owner = self.owner
-        if owner and not self._working.renew(owner, self._names, self._lease) and owner == self.owner:
-            self._reaped = True
+        if not self._ownership.renew():
             self._bell.ring()
 
     @property
@@ -166,12 +159,15 @@ class Fetcher:
                 logger.exception("An error in the fetch loop; it goes on")
                 self._shake()
                 self._sleep(LOOK_AGAIN)
-        self._sign_off()
+        self._ownership.retire()
+        self._watch.close()
+        if self._journal:
+            self._journal.flush()
 
     def _round(self) -> None:
         self._bell.heard()
         self.turned_at = clock.monotonic()
-        if not self.owner or self._reaped:
+        if self._ownership.lost or not self._ownership.name:
             self._take_new_name()
         if self._shaken:
             self._recover()
@@ -201,7 +197,8 @@ class Fetcher:
         queues = self._order.draw() if looking else []
         if not (queues or self.settler.waiting):
             return
-        turn = self._working.turn(self.settler.batches(), self.owner, queues, room if self._fetching else 0)
+        owner = self._ownership.name
+        turn = self._working.turn(self.settler.batches(), owner, queues, room if self._fetching else 0)
         self._confirm(turn)
         if queues:
             self._paused = turn.paused
@@ -219,29 +216,24 @@ class Fetcher:
                 self._handed_off.difference_update(self.settler.waiting)
 
     def _confirm(self, turn: Turn) -> None:
-        self._reaped = self._reaped or turn.reaped
+        ownership = self._ownership
+        if turn.reaped:
+            ownership.lost = True
         for reservation in self.settler.confirm(turn.settled, reaped=turn.reaped):
-            if reservation.owner == self.owner:
-                self._release((reservation.queue, reservation.raw))
-
-    def _release(self, place: tuple[str, bytes]) -> None:
-        if self._held[place] > 1:
-            self._held[place] -= 1
-        else:
-            del self._held[place]
+            if reservation.owner == ownership.name:
+                ownership.release((reservation.queue, reservation.raw))
 
     def _room(self) -> int:
         on_threads = self._active - len(self._handed_off)
         return self._capsule.concurrency + self._pace.ahead - on_threads
 
-    def _accept(self, jobs: Sequence[tuple[str, bytes]]) -> None:
+    def _accept(self, jobs: Sequence[Place]) -> None:
         """Hand jobs to the threads; back go those that came in although we take none from their queue now."""
-        begun: list[Reservation] = []
+        ownership, begun = self._ownership, []
         for place in jobs:
-            queue, raw = place
-            reservation = Reservation(self.owner, queue, raw)
-            self._held[place] += 1
-            if queue in self._paused or self._reaped or not self._fetching:
+            reservation = Reservation(ownership.name, *place)
+            ownership.hold(place)
+            if reservation.queue in self._paused or ownership.lost or not self._fetching:
                 self._put_back([reservation])
             else:
                 begun.append(reservation)
@@ -262,7 +254,8 @@ class Fetcher:
     def _wait(self) -> None:
         has_room = self._fetching and self._room() > 0
         if has_room and not self._look and not self._drain:
-            self._watch.wait_on(self.owner, [name for name in self._names if name not in self._paused][:MOST_WAITERS])
+            open_queues = [name for name in self._names if name not in self._paused]
+            self._watch.wait_on(self._ownership.name, open_queues[:MOST_WAITERS])
         if not self._sleep(self._patience(has_room=has_room)) and not has_room:
             self._watch.end_waiting()
 
@@ -315,11 +308,10 @@ class Fetcher:
         self._give_back_unbegun()
         if self._abandon and self._active:
             self._collect()
-            ending = Counter((r.queue, r.raw) for r in self.settler.waiting)
-            running = [Reservation(self.owner, *place) for place in (self._held - ending).elements()]
+            running = self._ownership.held_but((r.queue, r.raw) for r in self.settler.waiting)
             logger.warning("Time is up: %d running jobs go back to their queues", len(running))
             self._active = 0
-            self._put_back(running)
+            self._put_back(Reservation(self._ownership.name, *place) for place in running)
 
     # -- trouble ----------------------------------------------------------------------------------
 
@@ -332,7 +324,7 @@ class Fetcher:
     def _recover(self) -> None:
         """Settle again what may not have been, then look what we hold without knowing."""
         self._collect()
-        turn = self._working.turn(self.settler.batches(), self.owner, self._names, 0)
+        turn = self._working.turn(self.settler.batches(), self._ownership.name, self._names, 0)
         self._confirm(turn)
         self._paused = turn.paused
         if not turn.reaped:
@@ -348,33 +340,16 @@ class Fetcher:
     def _adopt(self) -> None:
         """What lies on our list and is not in memory came there by a fetch whose answer was lost."""
         self._audited_at = clock.monotonic()
-        known = self._held + Counter(self._watch.arrivals)
-        ghosts = Counter(self._working.held(self.owner, self._names)) - known
-        if ghosts:
-            logger.warning("Adopting %d jobs whose fetch was never answered", ghosts.total())
-            self._accept(list(ghosts.elements()))
+        if ghosts := self._ownership.ghosts(self._watch.arrivals):
+            logger.warning("Adopting %d jobs whose fetch was never answered", len(ghosts))
+            self._accept(ghosts)
 
     def _take_new_name(self) -> None:
         """Register, at first or after a reaper took us for dead. Under the old name nothing more is begun."""
-        if self.owner:
+        if old := self._ownership.name:
             logger.warning("This process was taken for dead and its jobs were given back; it goes on under a new name")
             self._watch.end_waiting()
-            self._put_back([Reservation(self.owner, *place) for place in self._watch.take_arrivals()])
+            self._put_back(Reservation(old, *place) for place in self._watch.take_arrivals())
             self._give_back_unbegun()
-        owner = f"{self._identity}:{self._capsule.name}:{secrets.token_hex(3)}"
-        self._working.register(owner, self._names, self._lease)
-        self.owner = owner
-        self._held = Counter()
-        self._reaped = False
+        self._ownership.register()
         self._look = True
-
-    def _sign_off(self) -> None:
-        try:
-            left = self._working.retire(self.owner, self._names) if self.owner else 0
-            if left:
-                logger.warning("%d jobs are left for the reaper of another process", left)
-        except StoreError as error:
-            logger.warning("Could not sign off: %s What was reserved here comes back when the lease ends.", error)
-        self._watch.close()
-        if self._journal:
-            self._journal.flush()

@@ -24,7 +24,7 @@ SLOW_IN_A_ROW = 5
 
 
 class Heartbeat(Service):
-    """1. Prolongs the leases. 2. Adds up the totals. 3. Writes process and running jobs. 4. Passes on a signal."""
+    """1. Prolongs the leases. 2. Writes process and running jobs. 3. Passes on a signal. 4. Adds up the totals."""
 
     def __init__(
         self,
@@ -51,11 +51,11 @@ class Heartbeat(Service):
         """One beat. Leases first: they are what must not wait."""
         for manager in self._managers:
             manager.fetcher.renew()
-        self.flush_totals()
         if signal := self._store.processes.beat(self._config.identity, self._fields(), self._work()):
             logger.info("Told to %s through Redis", signal)
             self._told(signal)
         self._beaten()
+        self.flush_totals()  # last: a full Redis refuses to count, and only that
 
     def flush_totals(self) -> None:
         """Write what was processed and failed since the last time. An answer that is lost counts twice."""

@@ -26,7 +26,7 @@ class SignalPipe:
         for name in HANDLED:
             signal.signal(_number(name), _ignore)
             # A blocked system call goes on instead of failing in the middle of a job.
-            signal.siginterrupt(_number(name), False)  # noqa: FBT003
+            signal.siginterrupt(_number(name), False)
 
     def tell(self, name: str) -> None:
         """Act as if the signal had come. Any thread."""

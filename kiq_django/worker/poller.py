@@ -31,7 +31,6 @@ class Poller(Service):
 
     def tick(self) -> None:
         """One round over both sets."""
-        self._store.processes.prune()
         self._processes = max(1, self._store.processes.count())
         for name in ("retry", "schedule"):
             while self._promote(name) == BATCH:
@@ -56,7 +55,7 @@ class Poller(Service):
             try:
                 promotions.append(_promotion(raw))
             except MalformedPayload as error:
-                logger.error("A job of the %s set cannot be read and goes to the dead set: %s", name, error)
+                logger.warning("A job of the %s set cannot be read and goes to the dead set: %s", name, error)
                 unreadable.append(Transfer(raw, raw))
         if promotions:
             self._store.sets.promote(name, promotions)

@@ -36,6 +36,7 @@ class Reaper(Service):
         queues = self._store.working.served()
         for queue, owner in self._store.working.expired(queues) if queues else []:
             self.reap(queue, owner)
+        self._store.processes.prune()
 
     def reap(self, queue: str, owner: str, *, force: bool = False) -> int:
         """Take back the jobs of one owner on one queue. `force` when its process is known to be gone.

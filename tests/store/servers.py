@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.support import wait_for
 
@@ -33,7 +35,7 @@ def program() -> str:
 
 def bare(port: int, **options) -> redis.Redis:
     """A client with nothing of ours."""
-    return redis.Redis(port=port, socket_timeout=2, protocol=2, **options)
+    return redis.Redis(port=port, socket_timeout=2, protocol=2, retry=Retry(NoBackoff(), 0), **options)
 
 
 def answers(port: int, **options) -> bool:
@@ -136,11 +138,13 @@ def certificate(directory: Path) -> tuple[Path, Path]:
 
 
 def alive(pid: int) -> bool:
-    """Whether the process runs. A dead one that nobody has collected yet does not."""
+    """Whether the process has anything left, down to its last thread, which closes its files."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        threads = os.listdir(f"/proc/{pid}/task")
+        only_a_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return len(threads) > 1 or not only_a_name
     return True

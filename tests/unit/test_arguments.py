@@ -1,10 +1,11 @@
 import inspect
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -58,7 +59,8 @@ class Point:
     x: int
 
 
-Pair = namedtuple("Pair", "a b")
+class Pair(NamedTuple):
+    a: int
 
 
 def there_and_back(value):
@@ -86,10 +88,7 @@ plain = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text("ab$"), inner),
 )
 zones = (
-    st.none()
-    | st.just(UTC)
-    | st.timezones()
-    | st.timedeltas(timedelta(hours=-23), timedelta(hours=23)).map(timezone)
+    st.none() | st.just(UTC) | st.timezones() | st.timedeltas(timedelta(hours=-23), timedelta(hours=23)).map(timezone)
 )
 rich = (
     st.datetimes(timezones=zones, allow_imaginary=True)
@@ -164,13 +163,11 @@ class TestRichValues:
         assert back == datetime(2026, 7, 1, 7, tzinfo=UTC)
         assert back.tzinfo == BERLIN
 
-    @pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd", "", 7])
+    @pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd", ""])
     def test_an_unknown_zone_leaves_the_offset(self, zone):
         written = {"$kiq": "datetime", "value": "2026-07-01T12:00:00+02:00", "zone": zone}
-        (back,), _ = (
-            arguments.load([written], {}) if zone != 7 else ([datetime.fromisoformat(written["value"])], {})
-        )
-        assert back.isoformat() == "2026-07-01T12:00:00+02:00"
+        (back,), _ = arguments.load([written], {})
+        assert back.isoformat() == written["value"]
 
     @pytest.mark.parametrize("value", ["0.10", "1E+2", "-0", "1E-400", "12345678901234567890.123456789"])
     def test_a_decimal_keeps_its_digits(self, value):
@@ -198,7 +195,7 @@ class TestRefusals:
         ("value", "trouble", "remedy"),
         [
             ((1, 2), "is a tuple", "pass list(order)"),
-            (Pair(1, 2), f"is a {__name__}.Pair", "pass list(order)"),
+            (Pair(1), f"is a {__name__}.Pair", "pass list(order)"),
             ({1}, "is a set", "pass list(order)"),
             (frozenset(), "is a frozenset", "pass list(order)"),
             (OrderedDict(), "is a collections.OrderedDict", "pass dict(order)"),
@@ -310,7 +307,7 @@ class TestModels:
         assert type(there_and_back(visitor)) is Visitor
 
     def test_keys_that_json_lacks(self):
-        class Ticket(models.Model):
+        class Ticket(models.Model):  # noqa: DJ008
             code = models.UUIDField(primary_key=True, default=uuid4)
 
             class Meta:
@@ -318,7 +315,7 @@ class TestModels:
                 managed = False
                 db_table = "kiq_ticket"
 
-        class Seat(models.Model):
+        class Seat(models.Model):  # noqa: DJ008
             pk = models.CompositePrimaryKey("row", "day")
             row = models.IntegerField()
             day = models.DateField()
@@ -349,9 +346,7 @@ class TestDamage:
             arguments.load([{"$kiq": kind, "value": 1}], {})
 
     @pytest.mark.parametrize("kind", ["datetime", "date", "timedelta", "decimal", "uuid"])
-    @pytest.mark.parametrize(
-        "value", [None, "x", 1, [], [1, 2], ["a", "b", "c"], [10**30, 0, 0], {}, "9" * 100_000]
-    )
+    @pytest.mark.parametrize("value", [None, "x", 1, [], [1, 2], ["a", "b", "c"], [10**30, 0, 0], {}, "9" * 100_000])
     def test_a_value_of_the_wrong_form(self, kind, value):
         if kind == "decimal" and value in (1, "9" * 100_000):
             return

@@ -91,9 +91,7 @@ class TestLinesOf:
     def test_the_number_of_the_line(self):
         assert f":{_raise.__code__.co_firstlineno + 3}:" in backtrace.lines_of(raised())[0]
 
-    @pytest.mark.parametrize(
-        ("limit", "count"), [(True, 4), (3, 3), (100, 4), (1, 1), (0, 0), (False, 0), (-2, 0)]
-    )
+    @pytest.mark.parametrize(("limit", "count"), [(True, 4), (3, 3), (100, 4), (1, 1), (0, 0), (False, 0), (-2, 0)])
     def test_limit(self, limit, count):
         assert len(backtrace.lines_of(raised(2), limit)) == count
 

@@ -1,3 +1,4 @@
+import json
 import random
 from datetime import timedelta
 
@@ -119,9 +120,7 @@ class TestRecord:
     def test_an_error_that_cannot_be_printed(self):
         decision = decide(error=Unprintable())
         assert decision.verdict == "retry"
-        assert (
-            "no readable message; its __str__ raised SystemExit" in decision.payload.document["error_message"]
-        )
+        assert "no readable message; its __str__ raised SystemExit" in decision.payload.document["error_message"]
 
     def test_an_error_that_lies_about_its_class(self):
         options = JobOptions(discard_on=[Liar], retry_on=RetryOn(Liar))
@@ -147,9 +146,7 @@ class TestRecord:
         [("later", "slow", "later"), (None, "slow", "slow"), (7, None, "fetched")],
     )
     def test_queue_of_the_retry(self, said, declared, queue):
-        assert (
-            decide(fetched(retry_queue=said), options=JobOptions(retry_queue=declared)).payload.queue == queue
-        )
+        assert decide(fetched(retry_queue=said), options=JobOptions(retry_queue=declared)).payload.queue == queue
 
 
 class TestCount:
@@ -227,9 +224,7 @@ class TestRetryFor:
 
     @pytest.mark.parametrize("said", ["60", -1, 0, None, True, 10**400, 2_000_000_000, []])
     def test_nonsense_is_no_limit(self, said):
-        assert (
-            decide(fetched(retry_for=said, retry_count=3, failed_at=1.0)).reason == "retry 5 of 25, in 271 s"
-        )
+        assert decide(fetched(retry_for=said, retry_count=3, failed_at=1.0)).reason == "retry 5 of 25, in 271 s"
 
 
 class TestSteering:
@@ -297,9 +292,7 @@ class TestRetryIn:
     def test_may_end_the_job(self, answer, verdict):
         assert decide(options=JobOptions(retry_in=lambda count, error: answer)).verdict == verdict
 
-    @pytest.mark.parametrize(
-        "trouble", [ZeroDivisionError, SystemExit, KeyboardInterrupt, Unprintable, TypeError]
-    )
+    @pytest.mark.parametrize("trouble", [ZeroDivisionError, SystemExit, KeyboardInterrupt, Unprintable, TypeError])
     def test_may_raise(self, trouble):
         def retry_in(count, error):
             raise trouble
@@ -386,6 +379,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("ab", max_size=3), inner, max_size=2),
     max_leaves=4,
 )
+ERRORS = (ValueError("x"), Discard(), Kill(), Unprintable(), Liar(), SystemExit(), KeyError("\ud800"))
 NAMES = (
     *("retry", "retry_for", "retry_queue", "dead", "backtrace", "failed_at", "retried_at", "error_class"),
     *("error_message", "error_backtrace", "queue", "tags", "args", "wrapped", "created_at"),
@@ -396,9 +390,7 @@ NAMES = (
     fields=st.dictionaries(st.sampled_from(NAMES), json_values),
     count=st.none() | st.integers(-2, 30) | st.integers(),
     answer=json_values | st.floats() | st.sampled_from([Discard, Kill, Unprintable, object()]),
-    error=st.sampled_from(
-        [ValueError("x"), Discard(), Kill(), Unprintable(), Liar(), SystemExit(), KeyError("\ud800")]
-    ),
+    error=st.integers(0, len(ERRORS) - 1),
     seed=st.integers(),
 )
 def test_no_payload_and_no_hook_leaves_a_job_without_a_decision(fields, count, answer, error, seed):
@@ -407,17 +399,13 @@ def test_no_payload_and_no_hook_leaves_a_job_without_a_decision(fields, count, a
             raise answer
         return answer
 
-    payload = Payload(
-        {"class": "a", "jid": "j", **fields, **({} if count is None else {"retry_count": count})}
-    )
+    payload = Payload({"class": "a", "jid": "j", **fields, **({} if count is None else {"retry_count": count})})
     rules = [RetryOn(KeyError, wait=hook)]
-    options = JobOptions(
-        retry_in=hook, retries_exhausted=hook, retry_on=rules, discard_on=[Liar], backtrace=True
-    )
+    options = JobOptions(retry_in=hook, retries_exhausted=hook, retry_on=rules, discard_on=[Liar], backtrace=True)
     chance = random.Random(seed).random
-    decision = retry.decide(payload, error, options, queue="fetched", now=NOW, chance=chance)
+    decision = retry.decide(payload, ERRORS[error], options, queue="fetched", now=NOW, chance=chance)
     assert decision.verdict in ("retry", "bury", "drop", "discard")
     assert 0 <= decision.delay <= 1e9 + 10 * 2**32
-    stored = Payload(__import__("json").loads(decision.payload.encode()))
+    stored = Payload(json.loads(decision.payload.encode()))
     assert stored.retry_count is not None
     assert stored.failed_at is not None

@@ -12,7 +12,7 @@ from .folder import Folder
 from .server import Server, ServerError, reclaim
 
 READY = "ready"
-"""The word that tells the starter that the server listens. Any other word is the reason why it does not."""
+"""Tells the starter that there is a server. Any other word is the reason why there is none."""
 POLL = 0.2
 SETTLE = 2.0
 """A server that ends within so many seconds of its start is not started again: its log says why it ended."""
@@ -86,14 +86,14 @@ class Guardian:
             self.folder.state.unlink(missing_ok=True)
 
 
-def main(directory: str, binary: str, grace: str) -> None:
+def main(directory: str, binary: str, socket: str, grace: str) -> None:
     """Start a guardian, print its first word and return. The guardian goes on alone."""
     folder = Folder(Path(directory))
     reader, writer = os.pipe()
     if os.fork() == 0:
         os.close(reader)
         _detach(folder)
-        _guard(Guardian(folder, Server(folder, binary), float(grace)), writer)
+        _guard(Guardian(folder, Server(folder, binary, socket), float(grace)), writer)
         return
     os.close(writer)
     with os.fdopen(reader) as words:

@@ -1,21 +1,15 @@
 """The directory of an embedded server: its locks, and what the guardian writes down for the users."""
 
-import hashlib
 import json
 import os
 import socket
-import stat
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 if sys.platform != "win32":
     import fcntl
-
-LONGEST_SOCKET_PATH = 100
-"""Bytes. The kernel's limit for the path of a unix socket is 108 on Linux and 104 on macOS."""
 
 
 class Lock:
@@ -92,37 +86,14 @@ class Folder:
             lines = []
         return f"The end of {self.log}: " + " | ".join(lines)
 
-    def socket_path(self) -> str:
-        """Where the server listens: in this directory, which only its owner may enter.
 
-        Where that path is too long for a socket, or the file system takes none (shared folders of virtual
-        machines), in a private directory below the system's temporary one.
-
-        Raises:
-            OSError: somebody else has that directory.
-        """
-        path = self.path / "valkey.sock"
-        if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH and self._takes_sockets():
-            return str(path)
-        name = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
-        return str(_private(Path(tempfile.gettempdir()) / f"kiq-{os.getuid()}-{name}") / path.name)
-
-    def _takes_sockets(self) -> bool:
-        probe = self.path / "probe.sock"
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-                listener.bind(str(probe))
-        except OSError:
-            return False
-        finally:
-            probe.unlink(missing_ok=True)
-        return True
-
-
-def _private(directory: Path) -> Path:
-    """Anybody may make the directory before us, so look whose it is."""
-    directory.mkdir(mode=0o700, exist_ok=True)
-    facts = directory.lstat()
-    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o077:
-        raise PermissionError(f"{directory} is not a private directory of this user: remove it")
-    return directory
+def ask(path: str) -> bytes:
+    """What the server on the socket says to PING. Empty when nobody does."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(1)
+            connection.connect(path)
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64)
+    except OSError:
+        return b""

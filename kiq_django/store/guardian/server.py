@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .folder import Folder
+from .folder import Folder, ask
 
 STARTUP = 10.0
-"""Seconds until the server must listen; loading its data may take it longer."""
+"""Seconds until the server must say something. To load its data may take longer."""
 SHUTDOWN = 15.0
 PR_SET_PDEATHSIG = 1
 """`prctl(2)`: the signal that a process gets when its parent dies. Linux only."""
@@ -25,26 +25,25 @@ class ServerError(Exception):
 class Server:
     """One server program over one directory."""
 
-    def __init__(self, folder: Folder, binary: str) -> None:
+    def __init__(self, folder: Folder, binary: str, socket: str) -> None:
         self.folder = folder
         self.binary = binary
-        self.socket = ""
+        self.socket = socket
         self.started = 0.0
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it listens.
+        """Start it and wait until it says something, be it that it is loading its data.
 
         Raises:
             ServerError: it ends at once, or another one still runs.
             OSError: the directory or the program is not usable.
         """
-        self.socket = self.socket or self.folder.socket_path()
         Path(self.socket).unlink(missing_ok=True)
         self.started = time.monotonic()
         self.process = self._spawn()
         self.folder.write_state(socket=self.socket, guardian=os.getpid(), server=self.process.pid)
-        self._wait_until_it_listens(self.process)
+        self._wait_for_a_word(self.process)
 
     def has_ended(self) -> bool:
         """Whether it is gone, or was never there."""
@@ -59,8 +58,14 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        if self.socket:
-            Path(self.socket).unlink(missing_ok=True)
+        self._remove_socket()
+
+    def _remove_socket(self) -> None:
+        path = Path(self.socket)
+        path.unlink(missing_ok=True)
+        if path.parent != self.folder.path:
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         lock = self.folder.server.take(within=SHUTDOWN)
@@ -75,13 +80,13 @@ class Server:
         finally:
             os.close(lock)  # the server has inherited it, and has it now alone
 
-    def _wait_until_it_listens(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait_for_a_word(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + STARTUP
-        while not Path(self.socket).exists():
+        while not ask(self.socket):
             if process.poll() is not None:
                 raise ServerError(f"the server ended at once. {self.folder.end_of_log()}")
             if time.monotonic() > deadline:
-                raise ServerError(f"the server does not listen. {self.folder.end_of_log()}")
+                raise ServerError(f"the server says nothing. {self.folder.end_of_log()}")
             time.sleep(0.01)
 
 
@@ -145,4 +150,4 @@ def _is_server(pid: int) -> bool:
     except OSError:
         shown = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, check=False)  # noqa: S603, S607
         command = shown.stdout
-    return b"valkey-server" in command
+    return b"unixsocket" in command  # in its options, and in the title that it gives itself

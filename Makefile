@@ -1,0 +1,56 @@
+# Everything a developer does here. `make help` says what there is.
+
+SHELL := /bin/sh
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+EXTRAS := dev,yaml,cache
+GROUPS := --group example --group test --group lint
+PYTEST_ARGS ?=
+
+# A shim or an old version may bear the name, so each candidate is run.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& { echo "$$python"; break; }; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint format types floors clean
+
+help:  ## Show this list.
+	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@echo
+	@echo "  make demo ONCE=1         runs every kind of job, prints the counts and exits; KILL=1 kills the worker meanwhile."
+	@echo "  make test PYTEST_ARGS=…  hands options to pytest. PYTHON=… chooses the interpreter that makes $(VENV)."
+
+env: $(STAMP)  ## Make .venv with everything that is needed; quick when it is there.
+
+$(STAMP): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or later with venv found. Install one, or say make PYTHON=/path/to/python3." >&2; exit 1; }
+	@echo "Making $(VENV) with $(PYTHON) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS)]" $(GROUPS)
+	@touch $@
+
+demo: $(STAMP)  ## Run the photo and order desk: pages, worker, a service that fails at random. Ctrl-C ends it.
+	@exec $(BIN)/python manage.py demo $(if $(ONCE),--once) $(if $(KILL),--kill)
+
+test: lint floors types  ## Run all checks and all tests.
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMP)  ## Check style with ruff.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP)  ## Let ruff format everything and mend what it can.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(STAMP)  ## Check types with mypy, strictly.
+	$(BIN)/mypy
+
+floors: $(STAMP)  ## Check that every module imports only from lower floors.
+	$(BIN)/lint-imports
+
+clean:  ## Throw away .venv, caches and what the demo has left.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis example_project/var

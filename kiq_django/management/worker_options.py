@@ -1,0 +1,164 @@
+"""A worker's configuration from three sources: settings, then a file, then the command line; the last one wins."""
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kiq_django import conf
+from kiq_django.conf import queue_name_trouble
+from kiq_django.exceptions import ConfigurationError
+from kiq_django.worker.config import DEFAULT_CAPSULE, CapsuleConfig, WorkerConfig, default_tag
+
+ENVIRONMENT_VARIABLE = "KIQ_ENV"
+NUMBERS = {"concurrency": 1, "async_concurrency": 1, "timeout": 0, "heartbeat": 0, "lease": 0, "poll_interval": 0}
+"""Numeric keys of the file, with the least value that each may have."""
+FILE_KEYS = frozenset({*NUMBERS, "queues", "tag", "labels", "require", "capsules"})
+
+
+def worker_config(options: Mapping[str, Any]) -> WorkerConfig:
+    """Put the sources together.
+
+    Args:
+        options: as parsed from the command line; None is not given.
+
+    Raises:
+        ConfigurationError: a value is not usable; the message names it and where it came from.
+    """
+    settings = conf.get().worker
+    file = _file(options)
+    given = {key: value for key, value in options.items() if value is not None}
+    said: dict[str, Any] = {**file, **{key: given[key] for key in ("concurrency", "timeout", "tag") if key in given}}
+    _refuse_bad_numbers(said)
+    queues = _command_line_queues(given["queues"]) if given.get("queues") else said.get("queues") or _settings_queues()
+    main = CapsuleConfig(queues=queues, concurrency=said.get("concurrency", settings.concurrency))
+    more = said.get("capsules", {} if given.get("queues") else settings.capsules)
+    return WorkerConfig(
+        capsules=[main, *(_capsule(name, value) for name, value in more.items())],
+        async_concurrency=said.get("async_concurrency", settings.async_concurrency),
+        shutdown_timeout=said.get("timeout", settings.shutdown_timeout),
+        heartbeat=said.get("heartbeat", settings.heartbeat),
+        lease=said.get("lease", settings.lease),
+        poll_interval=said.get("poll_interval", settings.poll_interval),
+        tag=said.get("tag") or settings.tag or default_tag(),
+        labels=said.get("labels", settings.labels),
+        drain=bool(given.get("drain")),
+    )
+
+
+def required_modules(options: Mapping[str, Any]) -> Sequence[str]:
+    """What `-r` and the file's `require` ask to import."""
+    listed = _file(options).get("require", [])
+    return [*([listed] if isinstance(listed, str) else listed), *(options.get("require") or [])]
+
+
+def _file(options: Mapping[str, Any]) -> dict[str, Any]:
+    return read_file(options["config"], options.get("environment")) if options.get("config") else {}
+
+
+def read_file(path: str, environment: str | None) -> dict[str, Any]:
+    """Read a configuration file, with the section of the environment laid over the rest.
+
+    Raises:
+        ConfigurationError: it cannot be read, or has unknown keys.
+    """
+    document = _parsed(Path(path))
+    if not isinstance(document, Mapping):
+        raise ConfigurationError(f"{path} must hold keys and values, not {document!r}")
+    values = {_plain(key): value for key, value in document.items()}
+    name = environment or os.environ.get(ENVIRONMENT_VARIABLE) or ""
+    section = values.get(name, {}) if name else {}
+    # A dict under a key that we do not know is the section of an environment, this one or another.
+    shared = {key: value for key, value in values.items() if key in FILE_KEYS or not isinstance(value, Mapping)}
+    merged = {**shared, **{_plain(key): value for key, value in section.items()}}
+    for key in merged:
+        if key not in FILE_KEYS:
+            raise ConfigurationError(f"{path} has the unknown key {key!r}. {conf.did_you_mean(key, sorted(FILE_KEYS))}")
+    if "queues" in merged:
+        merged["queues"] = _file_queues(merged["queues"], path)
+    return merged
+
+
+def _plain(key: Any) -> str:
+    """Sidekiq's files write `:concurrency:` or `concurrency:`."""
+    return str(key).removeprefix(":")
+
+
+def _parsed(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"The configuration file {path} cannot be read: {error.strerror}") from error
+    try:
+        return tomllib.loads(text) if path.suffix == ".toml" else _yaml(text, path)
+    except ValueError as error:
+        raise ConfigurationError(f"{path} is not valid: {error}") from error
+
+
+def _yaml(text: str, path: Path) -> Any:
+    try:
+        import yaml
+    except ImportError as error:
+        raise ConfigurationError(
+            f'{path} is YAML, which needs another package: pip install "kiq-django[yaml]", or write a .toml file'
+        ) from error
+    try:
+        return yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path} is not valid YAML: {error}") from error
+
+
+def _refuse_bad_numbers(values: Mapping[str, Any]) -> None:
+    for key, least in NUMBERS.items():
+        value = values.get(key, least)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
+            raise ConfigurationError(f"{key} must be a number of at least {least}, not {value!r}")
+
+
+def _settings_queues() -> Mapping[str, int]:
+    return {queue.name: queue.weight for queue in conf.get().queues.values()}
+
+
+def _command_line_queues(texts: Sequence[str]) -> Mapping[str, int]:
+    """`-q NAME[,WEIGHT]`; without any weight the order given is strict."""
+    return _weights([_split(text, "-q") for text in texts], "-q")
+
+
+def _file_queues(value: Any, where: str) -> Mapping[str, int]:
+    """`name`, `"name,weight"`, `[name, weight]` in a list, or a dict of weights."""
+    if isinstance(value, Mapping):
+        return _weights([(str(name), weight) for name, weight in value.items()], where)
+    if not isinstance(value, list) or not value:
+        raise ConfigurationError(f"{where}: queues must be a list or a table of weights, not {value!r}")
+    return _weights([tuple(item) if isinstance(item, list) else _split(str(item), where) for item in value], where)
+
+
+def _split(text: str, where: str) -> tuple[str, int]:
+    name, _, weight = text.partition(",")
+    if weight and not weight.strip().isdigit():
+        raise ConfigurationError(f"{where}: the weight of {text!r} must be a whole number")
+    return name.strip(), int(weight or 0)
+
+
+def _weights(pairs: Sequence[Any], where: str) -> Mapping[str, int]:
+    weights: dict[str, int] = {}
+    for pair in pairs:
+        name, weight = pair if len(pair) == 2 else (pair[0], 0)
+        if trouble := queue_name_trouble(name):
+            raise ConfigurationError(f"{where}: {trouble}")
+        if isinstance(weight, bool) or not isinstance(weight, int) or weight < 0:
+            raise ConfigurationError(f"{where}: the weight of queue {name!r} must be a whole number, not {weight!r}")
+        weights[name] = weight
+    return weights
+
+
+def _capsule(name: str, value: Any) -> CapsuleConfig:
+    where = f"capsule {name!r}"
+    if not isinstance(value, Mapping) or "queues" not in value or name == DEFAULT_CAPSULE:
+        raise ConfigurationError(f"{where} must have a name of its own and at least queues, not {value!r}")
+    if unknown := set(value) - {"queues", "concurrency"}:
+        raise ConfigurationError(f"{where} has the unknown key {min(unknown)!r}. Known: concurrency, queues")
+    concurrency = value.get("concurrency", conf.get().worker.concurrency)
+    _refuse_bad_numbers({"concurrency": concurrency})
+    return CapsuleConfig(name=name, queues=_file_queues(value["queues"], where), concurrency=concurrency)

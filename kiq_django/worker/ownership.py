@@ -1,0 +1,77 @@
+"""What a fetcher holds in Redis, under which name, and what it knows of it in memory."""
+
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from kiq_django.exceptions import StoreError
+from kiq_django.store.working import Working
+
+logger = logging.getLogger("kiq_django.worker")
+Place = tuple[str, bytes]
+"""Queue and payload: what identifies a job on a working list."""
+
+
+class Ownership:
+    """A lease on queues, and the jobs held under it.
+
+    The heartbeat's thread calls `renew`; all else is the fetcher's.
+    """
+
+    def __init__(self, working: Working, prefix: str, queues: Sequence[str], lease: float) -> None:
+        self.name = ""
+        """Under which jobs are reserved now; empty before the first registration."""
+        self.lost = False
+        """A reaper has taken this owner for dead. Nothing more may be taken under its name."""
+        self._held: Counter[Place] = Counter()
+        self._working = working
+        self._prefix = prefix
+        self._queues = queues
+        self._lease = lease
+
+    def register(self) -> None:
+        """Begin anew, holding nothing, under a name that nobody ever had."""
+        name = f"{self._prefix}:{secrets.token_hex(3)}"
+        self._working.register(name, self._queues, self._lease)
+        self._held = Counter()
+        self.name = name
+        self.lost = False
+
+    def renew(self) -> bool:
+        """Prolong the lease. False when it was too late."""
+        name = self.name
+        if not name or self._working.renew(name, self._queues, self._lease) or name != self.name:
+            return True
+        self.lost = True
+        return False
+
+    def retire(self) -> None:
+        """Sign off. What could not be put back is left for the reaper of another process."""
+        try:
+            left = self._working.retire(self.name, self._queues) if self.name else 0
+        except StoreError as error:
+            logger.warning("Could not sign off: %s What was reserved here comes back when the lease ends.", error)
+        else:
+            if left:
+                logger.warning("%d jobs are left for the reaper of another process", left)
+
+    def hold(self, place: Place) -> None:
+        """A job has come into memory."""
+        self._held[place] += 1
+
+    def release(self, place: Place) -> None:
+        """A job is off the working list."""
+        if self._held[place] > 1:
+            self._held[place] -= 1
+        else:
+            del self._held[place]
+
+    def held_but(self, others: Iterable[Place]) -> list[Place]:
+        """What is held in memory apart from `others`, in the order in which it came."""
+        return list((self._held - Counter(others)).elements())
+
+    def ghosts(self, known: Iterable[Place]) -> list[Place]:
+        """What is on our working lists and neither held in memory nor `known`: a fetch whose answer was lost."""
+        listed = Counter(self._working.held(self.name, self._queues))
+        return list((listed - self._held - Counter(known)).elements())
