@@ -6,6 +6,7 @@
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from kiq_django.context import RunningJob, StopFlag, current
 from kiq_django.exceptions import JobTimeout, UnknownJob
 from kiq_django.payload import Payload
 from kiq_django.registry import Definition
+
+logger = logging.getLogger("kiq_django")
 
 
 class Outcome:
@@ -54,9 +57,7 @@ class Outcome:
         return "done" if self.error is None else "failed"
 
 
-def run(
-    payload: Payload, queue: str, stop_flag: StopFlag | None = None, *, housekeeping: bool = True
-) -> Outcome:
+def run(payload: Payload, queue: str, stop_flag: StopFlag | None = None, *, housekeeping: bool = True) -> Outcome:
     """Run a job in this thread, an async one on an event loop of its own.
 
     Args:
@@ -74,18 +75,20 @@ def run(
     """
     definition = registry.find(payload.name)
     running = RunningJob(payload, queue, definition, stop_flag)
+    outcome = Outcome(payload, queue, definition)
     token = current.set(running)
     try:
         if housekeeping:
             _keep_connections_fresh()
-        outcome = _started(running)
+        if signals.job_started.receivers:
+            _started(running)
         began = clock.monotonic()
         try:
             outcome.result = (_chains.get(definition) or _chain(definition, payload))(payload)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - the worker outlives whatever a job raises
-            outcome.error = _without_our_frame(error)
+            outcome.error = error
         outcome.elapsed = clock.monotonic() - began
         if housekeeping:
             _keep_connections_fresh()
@@ -94,6 +97,7 @@ def run(
         return outcome
     finally:
         current.reset(token)
+        del outcome  # the traceback of its error holds this frame, and everything that the job's frames hold
 
 
 async def arun(payload: Payload, queue: str, stop_flag: StopFlag | None = None) -> Outcome:
@@ -107,9 +111,11 @@ async def arun(payload: Payload, queue: str, stop_flag: StopFlag | None = None) 
     """
     definition = registry.find(payload.name)
     running = RunningJob(payload, queue, definition, stop_flag)
+    outcome = Outcome(payload, queue, definition)
     token = current.set(running)
     try:
-        outcome = _started(running)
+        if signals.job_started.receivers:
+            _started(running)
         began = clock.monotonic()
         async with ThreadSensitiveContext():
             try:
@@ -119,7 +125,7 @@ async def arun(payload: Payload, queue: str, stop_flag: StopFlag | None = None) 
             except asyncio.CancelledError as error:
                 _settle_cancelled(outcome, error)
             except BaseException as error:  # noqa: BLE001 - the worker outlives whatever a job raises
-                outcome.error = _without_our_frame(error)
+                outcome.error = error
             finally:
                 if running.opened_connection:
                     await sync_to_async(connections.close_all, thread_sensitive=True)()
@@ -129,13 +135,12 @@ async def arun(payload: Payload, queue: str, stop_flag: StopFlag | None = None) 
         return outcome
     finally:
         current.reset(token)
+        del outcome  # the traceback of its error holds this frame, and everything that the job's frames hold
 
 
-def _started(running: RunningJob) -> Outcome:
+def _started(running: RunningJob) -> None:
     definition = running.definition
-    if signals.job_started.receivers:
-        signals.send(signals.job_started, definition and definition.sender, running=running)
-    return Outcome(running.payload, running.queue, definition)
+    signals.send(signals.job_started, definition and definition.sender, running=running)
 
 
 def _finished(outcome: Outcome) -> None:
@@ -147,7 +152,7 @@ def _settle_cancelled(outcome: Outcome, error: asyncio.CancelledError) -> None:
     """Tell a job whose task is being cancelled from one that awaited something that was."""
     task = asyncio.current_task()
     if task is None or not task.cancelling():
-        outcome.error = _without_our_frame(error)
+        outcome.error = error
     elif _is_stopping():
         outcome.interrupted = True
     else:
@@ -157,12 +162,6 @@ def _settle_cancelled(outcome: Outcome, error: asyncio.CancelledError) -> None:
 def _is_stopping() -> bool:
     running = current.get()
     return running is not None and running.interrupted
-
-
-def _without_our_frame(error: BaseException) -> BaseException:
-    """Drop `run` from the traceback: it tells nobody anything, and its locals would make a cycle."""
-    trace = error.__traceback__
-    return error.with_traceback(trace.tb_next or trace) if trace else error
 
 
 # --- chains: built once per job, so that a run allocates none of it ---
@@ -253,12 +252,16 @@ def _timeout(definition: Definition) -> float | None:
 
 
 def _keep_connections_fresh() -> None:
-    """What Django does around a request, for this thread's connections; free for a thread that has none."""
+    """What Django does around a request, for this thread's connections; next to free for a thread without
+    any."""
     for connection in transactions.initialised():
-        if connection.connection is not None:
-            connection.close_if_unusable_or_obsolete()
-        if connection.queries_log:
-            connection.queries_log.clear()
+        try:
+            if connection.connection is not None:
+                connection.close_if_unusable_or_obsolete()
+            if connection.queries_log:
+                connection.queries_log.clear()
+        except Exception:
+            logger.warning("Database connection %r cannot be looked after", connection.alias, exc_info=True)
 
 
 def _connection_created(**_: Any) -> None:

@@ -108,9 +108,7 @@ def describe(
 def _perform_of(cls: type) -> Callable[..., Any]:
     perform = inspect.getattr_static(cls, "perform", None)
     if not inspect.isfunction(perform):
-        raise ConfigurationError(
-            f"Class {cls.__qualname__} cannot be a job: it needs a method perform(self, ...)"
-        )
+        raise ConfigurationError(f"Class {cls.__qualname__} cannot be a job: it needs a method perform(self, ...)")
     try:
         inspect.signature(cls).bind()
     except TypeError:
@@ -130,8 +128,7 @@ def _plain_function(target: Callable[..., Any]) -> Callable[..., Any]:
 def _runnable(function: Callable[..., Any]) -> Callable[..., Any]:
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigurationError(
-            f"{function.__qualname__} cannot be a job: it is a generator, so calling it runs nothing. "
-            "Replace its yield"
+            f"{function.__qualname__} cannot be a job: it is a generator, so calling it runs nothing. Replace its yield"
         )
     return function
 

@@ -35,10 +35,13 @@ _storage = _thread_storage(connections)
 
 def initialised() -> Collection[BaseDatabaseWrapper]:
     """The database connections that this thread has used so far."""
-    found = None if _storage is None else vars(_storage)
-    if found is None or "cvar" in found:  # on an event loop's thread each task has connections of its own
-        return connections.all(initialized_only=True)
-    return list(found.values()) if found else ()
+    if _storage is not None:
+        found = vars(_storage)
+        if not found:
+            return ()
+        if "cvar" not in found:  # else an event loop runs here, and each task has connections of its own
+            return list(found.values())
+    return connections.all(initialized_only=True)
 
 
 def open_connections() -> list[BaseDatabaseWrapper]:

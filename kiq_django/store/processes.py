@@ -53,7 +53,8 @@ class Processes:
 
     def identities(self) -> list[str]:
         """All that are listed, alive or not."""
-        return sorted(identity.decode() for identity in self._link.call("SMEMBERS", self._keys.processes()))
+        members = self._link.call("SMEMBERS", self._keys.processes())
+        return sorted(identity.decode(errors="replace") for identity in members)
 
     def count(self) -> int:
         """How many are listed."""
@@ -65,8 +66,14 @@ class Processes:
         for identity in identities:
             pipe.hgetall(self._keys.process(identity))
             pipe.hgetall(self._keys.work(identity))
-        replies = iter(self._link.execute(pipe))
-        found = [Found(identity, _texts(next(replies)), _keyed(next(replies))) for identity in identities]
+            pipe.hgetall(self._keys.workers(identity))
+        replies = self._link.execute(pipe)
+        found = [
+            Found(identity, _texts(fields), _keyed(work or workers))
+            for identity, fields, work, workers in zip(
+                identities, replies[::3], replies[1::3], replies[2::3], strict=True
+            )
+        ]
         return [process for process in found if process.fields.get("info")]
 
     def prune(self) -> int:
@@ -90,7 +97,7 @@ class Processes:
 
 
 def _texts(fields: Mapping[bytes, bytes]) -> dict[str, str]:
-    return {key.decode(): value.decode(errors="replace") for key, value in fields.items()}
+    return {key.decode(errors="replace"): value.decode(errors="replace") for key, value in fields.items()}
 
 
 def _keyed(fields: Mapping[bytes, bytes]) -> dict[str, bytes]:

@@ -17,6 +17,18 @@ class Entry(NamedTuple):
     """Epoch seconds when it is to run; None is now."""
 
 
+class State(NamedTuple):
+    """One queue at one moment."""
+
+    name: str
+    size: int
+    oldest: bytes | None
+    """The payload that will be fetched next."""
+    paused: bool
+    note: dict[str, Any]
+    """Who paused it, when and why; empty when another program did."""
+
+
 class Queues:
     """All queues of one Redis."""
 
@@ -49,7 +61,7 @@ class Queues:
 
     def names(self) -> list[str]:
         """Names of all queues, sorted."""
-        return sorted(name.decode() for name in self._link.call("SMEMBERS", self._keys.queues()))
+        return _names(self._link.call("SMEMBERS", self._keys.queues()))
 
     def sizes(self, queues: Iterable[str]) -> dict[str, int]:
         """How many jobs wait in each."""
@@ -106,7 +118,31 @@ class Queues:
         pipe.smembers(self._keys.paused(""))
         pipe.hgetall(self._keys.pause_notes())
         members, notes = self._link.execute(pipe)
-        return {name.decode(): _note(notes.get(name)) for name in sorted(members)}
+        return {name.decode(errors="replace"): _note(notes.get(name)) for name in sorted(members)}
+
+    def states(self, queues: Iterable[str]) -> list[State]:
+        """What is to know of each queue, in one round trip."""
+        names, pipe = list(queues), self._link.pipeline()
+        for name in names:
+            pipe.llen(self._keys.queue(name))
+            pipe.lindex(self._keys.queue(name), -1)
+            pipe.sismember(self._keys.paused(name), name)
+            pipe.hget(self._keys.pause_notes(), name)
+        replies = iter(self._link.execute(pipe))
+        found = zip(names, replies, replies, replies, replies, strict=True)
+        return [State(name, size, oldest, bool(paused), _note(note)) for name, size, oldest, paused, note in found]
+
+    def move(self, queue: str, to: str, limit: int) -> int:
+        """Move the jobs that come next to the back of another queue, in order. Returns how many there were."""
+        pipe = self._link.pipeline(atomic=True)
+        pipe.sadd(self._keys.queues(), to)
+        for _ in range(limit):
+            pipe.lmove(self._keys.queue(queue), self._keys.queue(to), "RIGHT", "LEFT")
+        return sum(moved is not None for moved in self._link.execute(pipe)[1:])
+
+
+def _names(members: Iterable[bytes]) -> list[str]:
+    return sorted(member.decode(errors="replace") for member in members)
 
 
 def _note(text: bytes | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The sorted sets: schedule, retry, dead."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -8,6 +9,8 @@ from kiq_django.store.keys import Keys, SetName
 from kiq_django.store.link import Link
 
 SCAN_COUNT = 500
+"""Members that one step of a walk looks at."""
+GLOB = re.compile(r"[*?\[\]^\\-]")
 
 
 class Promotion(NamedTuple):
@@ -54,14 +57,18 @@ class Sets:
         """Payloads that have exactly this score."""
         return list(self._link.call("ZRANGEBYSCORE", self._keys.job_set(name), repr(score), repr(score)))
 
-    def scan(self, name: SetName, pattern: str) -> Iterator[tuple[bytes, float]]:
-        """All payloads that match a glob, in no order. Walks the whole set in steps."""
+    def scan(self, name: SetName, text: str = "") -> Iterator[list[tuple[bytes, float]]]:
+        """Walk the whole set in steps, in no order, and yield what contains a text; a step may find nothing.
+
+        Every job that stays during the walk is seen, and may be seen twice; the walk ends although others add jobs.
+        """
+        pattern = f"*{_literal(text)}*" if text else None
         cursor = 0
         while True:
             pipe = self._link.pipeline()
             pipe.zscan(self._keys.job_set(name), cursor, match=pattern, count=SCAN_COUNT)
             cursor, found = self._link.execute(pipe)[0]
-            yield from ((raw, float(score)) for raw, score in found)
+            yield [(raw, float(score)) for raw, score in found]
             if not cursor:
                 return
 
@@ -103,6 +110,11 @@ class Sets:
         for job in jobs:
             args += [job.raw, "" if job.score is None else repr(job.score), job.new]
         return _flags(self._link.script("transfer", [source, self._keys.job_set(to)], args))
+
+
+def _literal(text: str) -> str:
+    """A text as a glob that matches nothing else."""
+    return GLOB.sub(r"\\\g<0>", text)
 
 
 def _flags(reply: bytes) -> list[bool]:

@@ -80,9 +80,7 @@ def _provided(name: str, environ: Mapping[str, str]) -> str:
             "Put the URL into REDIS_URL instead"
         )
     if not environ.get(name):
-        raise ConfigurationError(
-            f"REDIS_PROVIDER names the variable {name!r}, which is not set. Set it, or unset both"
-        )
+        raise ConfigurationError(f"REDIS_PROVIDER names the variable {name!r}, which is not set. Set it, or unset both")
     return environ[name]
 
 
@@ -109,9 +107,7 @@ def _from_text(value: str, source: str) -> Target:
     if ":" in value or "/" in value:
         raise ConfigurationError(f"{source} is not a Redis URL: {masked(value)!r}. {urls.hint(value)}")
     known = ", ".join(sorted(settings.CACHES)) or "none"
-    raise ConfigurationError(
-        f"{source} is neither a Redis URL nor a cache of CACHES ({known}): {value!r}. {ADVICE}"
-    )
+    raise ConfigurationError(f"{source} is neither a Redis URL nor a cache of CACHES ({known}): {value!r}. {ADVICE}")
 
 
 def _embedded(directory: str) -> Target:
@@ -144,9 +140,7 @@ def _from_dict(value: Mapping[Any, Any], source: str) -> Target:
     if "sentinels" in options:
         return _sentinel(options, source)
     if "url" not in options:
-        raise ConfigurationError(
-            f'{source} is a dict without "url", and without "sentinels" and "master". {ADVICE}'
-        )
+        raise ConfigurationError(f'{source} is a dict without "url", and without "sentinels" and "master". {ADVICE}')
     url = urls.checked(options["url"], f'{source}["url"]')
     return Target("url", masked(url), {**options, "url": url})
 
@@ -155,9 +149,7 @@ def _sentinel(options: Mapping[str, Any], source: str) -> Target:
     sentinels = _addresses(options["sentinels"], f'{source}["sentinels"]')
     master = options.get("master")
     if not master or not isinstance(master, str):
-        raise ConfigurationError(
-            f'{source} has "sentinels" but no "master": add the name that they watch it by'
-        )
+        raise ConfigurationError(f'{source} has "sentinels" but no "master": add the name that they watch it by')
     label = "sentinel://" + ",".join(f"{host}:{port}" for host, port in sentinels) + f"/{master}"
     return Target("sentinel", label, {**options, "sentinels": sentinels})
 

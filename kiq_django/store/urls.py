@@ -64,15 +64,9 @@ def _trouble(url: str) -> str:
 def _trouble_of_path(parts: SplitResult) -> str:
     if parts.scheme == "unix":
         absolute = parts.path.startswith("/") and not parts.hostname
-        return (
-            ""
-            if absolute
-            else "The path of a socket is absolute, which makes three slashes: unix:///path/to.sock"
-        )
+        return "" if absolute else "The path of a socket is absolute, which makes three slashes: unix:///path/to.sock"
     database = parts.path.strip("/")
-    return (
-        "Its database, after the last slash, is not a number" if database and not database.isdigit() else ""
-    )
+    return "Its database, after the last slash, is not a number" if database and not database.isdigit() else ""
 
 
 def _trouble_of_query(parts: SplitResult) -> str:

@@ -144,7 +144,7 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     with contextlib.suppress(OSError):
-        threads = os.listdir(f"/proc/{pid}/task")
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
         only_a_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
         return len(threads) > 1 or not only_a_name
     return True

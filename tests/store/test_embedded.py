@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -74,9 +75,7 @@ def kill(pid: int) -> None:
 
 def servers_in(folder: Path) -> list[int]:
     """The server programs that work in the directory, by their sockets in the process list."""
-    shown = subprocess.run(
-        ["ps", "-eww", "-o", "pid,args"], capture_output=True, text=True, check=True
-    ).stdout
+    shown = subprocess.run(["ps", "-eww", "-o", "pid,args"], capture_output=True, text=True, check=True).stdout
     lines = [line.split(None, 1) for line in shown.splitlines()]
     return [int(pid) for pid, words in lines if f"unixsocket:{folder}" in words]
 
@@ -93,6 +92,7 @@ class TestSharing:
         info = connections.server_info(client)
         assert (info.product, info.maxmemory_policy, info.aof) == ("valkey", "noeviction", True)
         assert folder.stat().st_mode & 0o777 == 0o700
+        assert [path for path in folder.rglob("*") if path.name != ".gitignore" and path.stat().st_mode & 0o077] == []
         assert Path(embedded.socket_path(folder)).stat().st_mode & 0o077 == 0
         assert client.config_get("port") == {"port": "0"}
         assert (folder / ".gitignore").read_text() == "*\n"
@@ -194,9 +194,7 @@ class TestNothingIsLeft:
     def test_a_server_that_outlived_its_guardian_is_taken_over(self, folder, monkeypatch):
         """As where the system does not end it, which a program in between that ignores the signal shows."""
         binary = folder.parent / "valkey-server"
-        binary.write_text(
-            f"#!{sys.executable}\n" + textwrap.dedent(STUBBORN).format(binary=embedded.binary())
-        )
+        binary.write_text(f"#!{sys.executable}\n" + textwrap.dedent(STUBBORN).format(binary=embedded.binary()))
         binary.chmod(0o755)
         with monkeypatch.context() as patch:
             patch.setattr(embedded, "binary", lambda: str(binary))
@@ -284,6 +282,25 @@ class TestFork:
             wait_for(lambda: not alive(status.server), 8, "the end of the server after the child's")
 
     @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+    def test_a_fork_while_another_thread_starts_the_server(self, folder):
+        """The child must not keep the starter's locks, which would lock out the next starter for its life."""
+        starter = threading.Thread(target=embedded.url, args=[folder])
+        starter.start()
+        wait_for(lambda: (folder / "start.lock").exists())
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+        try:
+            starter.join()
+            embedded.stop(folder)
+            started = time.monotonic()
+            assert embedded.url(folder)
+            assert time.monotonic() - started < 5
+        finally:
+            kill(child)
+            os.waitpid(child, 0)
+
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")
     def test_a_child_that_stops_using_it_takes_nothing_from_its_parent(self, folder):
         embedded.url(folder, grace=0)
         server = embedded.status(folder).server
@@ -318,6 +335,18 @@ class TestTrouble:
         (tmp_path / "file").write_text("")
         with pytest.raises(ConfigurationError, match="Choose another one"):
             embedded.url(tmp_path / "file" / "kiq")
+
+    def test_a_directory_that_was_there_stays_as_it_is(self, folder):
+        folder.mkdir(mode=0o755)
+        assert embedded.url(folder)
+        assert folder.stat().st_mode & 0o777 == 0o755
+        assert not (folder / ".gitignore").exists()
+
+    def test_a_directory_of_all_users_is_refused(self, folder):
+        folder.mkdir()
+        folder.chmod(0o1777)
+        with pytest.raises(ConfigurationError, match="is for the files of all users"):
+            embedded.url(folder)
 
     def test_the_end_of_the_log_says_why_it_does_not_start(self, folder):
         embedded.url(folder)

@@ -53,9 +53,7 @@ class TestUrls:
         assert words in message
 
     def test_the_message_names_the_place_of_the_value(self):
-        assert problem("h:1", source='KIQ["QUEUES"]["bulk"]["redis"]').startswith(
-            'KIQ["QUEUES"]["bulk"]["redis"]'
-        )
+        assert problem("h:1", source='KIQ["QUEUES"]["bulk"]["redis"]').startswith('KIQ["QUEUES"]["bulk"]["redis"]')
 
     @pytest.mark.parametrize("value", [None, 5, b"redis://h", ["redis://h"]])
     def test_other_types(self, value):
@@ -119,9 +117,7 @@ class TestUnset:
         assert targets.resolve(None, {"REDIS_URL": "redis://a/1"}).label == "redis://a/1"
 
     def test_an_empty_variable_is_unset(self):
-        assert (
-            targets.resolve(None, {"REDIS_URL": "", "REDIS_PROVIDER": ""}).label == "redis://127.0.0.1:6379/0"
-        )
+        assert targets.resolve(None, {"REDIS_URL": "", "REDIS_PROVIDER": ""}).label == "redis://127.0.0.1:6379/0"
 
     def test_redis_provider_names_the_variable(self):
         environ = {
@@ -132,10 +128,7 @@ class TestUnset:
         assert targets.resolve(None, environ).label == "redis://b/2"
 
     def test_the_setting_goes_first(self):
-        assert (
-            targets.resolve("redis://c", {"REDIS_PROVIDER": "X", "REDIS_URL": "redis://a"}).label
-            == "redis://c"
-        )
+        assert targets.resolve("redis://c", {"REDIS_PROVIDER": "X", "REDIS_URL": "redis://a"}).label == "redis://c"
 
     @pytest.mark.parametrize(
         ("environ", "words"),
@@ -229,17 +222,13 @@ class TestCaches:
         return targets.target("jobs")
 
     def test_django(self, settings):
-        target = self.read(
-            settings, self.DJANGO, LOCATION="redis://a/1", OPTIONS={"password": SECRET, "db": 4}
-        )
+        target = self.read(settings, self.DJANGO, LOCATION="redis://a/1", OPTIONS={"password": SECRET, "db": 4})
         assert (target.kind, target.label) == ("cache", "redis://a/1")
         assert target.options == {"url": "redis://a/1", "password": SECRET, "db": 4}
         assert SECRET not in repr(target)
 
     @pytest.mark.parametrize("backend", [DJANGO, DJANGO_REDIS])
-    @pytest.mark.parametrize(
-        "location", [["redis://a/1", "redis://b/1"], ("redis://a/1",), "redis://a/1,redis://b/1"]
-    )
+    @pytest.mark.parametrize("location", [["redis://a/1", "redis://b/1"], ("redis://a/1",), "redis://a/1,redis://b/1"])
     def test_the_first_server_is_the_one_for_writes(self, settings, backend, location):
         assert self.read(settings, backend, LOCATION=location).options == {"url": "redis://a/1"}
 

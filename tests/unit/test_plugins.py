@@ -96,7 +96,7 @@ def test_options_of_features(kiq):
     kiq(FEATURES=[f"{HERE}.first"])
     assert plugins.options() == {"unique_for": None}
     plugins.refuse_unknown_options("a", {"unique_for": 60})
-    with pytest.raises(ConfigurationError, match="Job a has the unknown option 'uniqe_for'. Did you mean 'unique_for'"):
+    with pytest.raises(ConfigurationError, match=r"option 'uniqe_for'\. Did you mean 'unique_for'"):
         plugins.refuse_unknown_options("a", {"uniqe_for": 60})
     with pytest.raises(ConfigurationError, match="Did you mean 'queue'"):
         plugins.refuse_unknown_options("a", {"queu": "x"})

@@ -13,3 +13,6 @@ process ends:
 | `server.lock`   | exclusive | the server, which inherits the open file     | it lives, guarded or not |
 | `start.lock`    | exclusive | a user who looks for the server or starts it | the others wait          |
 """
+
+READY = "ready"
+"""A guardian's word to its starter: there is a server. Any other word is the reason why there is none."""

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from . import READY
 from .folder import Folder
 from .server import Server, ServerError, reclaim
 
-READY = "ready"
-"""Tells the starter that there is a server. Any other word is the reason why there is none."""
 POLL = 0.2
 SETTLE = 2.0
 """A server that ends within so many seconds of its start is not started again: its log says why it ended."""
@@ -101,7 +100,8 @@ def main(directory: str, binary: str, socket: str, grace: str) -> None:
 
 
 def _detach(folder: Folder) -> None:
-    """Let go of the starter's terminal and pipes, which would otherwise never see their end."""
+    """Let go of the starter's terminal and pipes, which would otherwise never see their end. Files are private."""
+    os.umask(0o077)
     os.chdir(folder.path)
     source = os.open(os.devnull, os.O_RDONLY)
     sink = os.open(folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

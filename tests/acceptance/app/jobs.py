@@ -1,0 +1,63 @@
+"""Jobs whose effects are lines in a file: one atomic append, which survives whatever happens to the process."""
+
+import asyncio
+import os
+import signal
+import time
+
+from django.conf import settings
+
+from kiq_django import current_job, job
+
+
+def note(text: str) -> None:
+    """Append one line, all or nothing."""
+    handle = os.open(settings.DIRECTORY / "effects", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(handle, f"{text}\n".encode())
+    os.close(handle)
+
+
+@job
+def touch(number: int, seconds: float = 0.0) -> None:
+    time.sleep(seconds)
+    note(f"touch {number}")
+
+
+@job
+async def atouch(number: int, seconds: float = 0.0) -> None:
+    await asyncio.sleep(seconds)
+    note(f"atouch {number}")
+
+
+@job
+def begin(number: int, seconds: float) -> None:
+    note(f"begin {number}")
+    time.sleep(seconds)
+    note(f"end {number}")
+
+
+@job
+def heed(number: int) -> None:
+    """Ends early when asked to."""
+    note(f"begin {number}")
+    while not current_job().interrupted:
+        time.sleep(0.01)
+    note(f"heeded {number}")
+
+
+@job(retry=1, retry_in=lambda count, error: 0.05)
+def fail(number: int) -> None:
+    note(f"fail {number}")
+    raise ValueError(f"number {number}")
+
+
+@job
+def leave(number: int) -> None:
+    note(f"leave {number}")
+    raise SystemExit(3)
+
+
+@job
+def suicide(number: int) -> None:
+    note(f"suicide {number}")
+    os.kill(os.getpid(), signal.SIGKILL)
