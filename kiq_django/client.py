@@ -152,7 +152,7 @@ def _stamp(payload: Payload, now: float) -> Payload:
     """A time that is not ahead means now. Only what goes to a queue has `enqueued_at`."""
     at = payload.at
     if at is None:
-        return payload.evolve(enqueued_at=now)
+        return Payload({**payload.document, "enqueued_at": now})  # `evolve` in short, on the hot path
     if at <= now:
         return payload.evolve(at=ABSENT, enqueued_at=now)
     return payload

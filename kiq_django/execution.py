@@ -14,7 +14,7 @@ from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from kiq_django import arguments, clock, conf, middleware, plugins, registry, signals, transactions
+from kiq_django import arguments, clock, conf, deadline, middleware, plugins, registry, signals, transactions
 from kiq_django.context import RunningJob, StopFlag, current
 from kiq_django.exceptions import JobTimeout, UnknownJob
 from kiq_django.payload import Payload
@@ -207,16 +207,24 @@ def _arguments(payload: Payload) -> tuple[Sequence[Any], Mapping[str, Any]]:
 
 
 def _performer(definition: Definition) -> Callable[[Payload], Any]:
-    call = definition.call if definition.is_class else None
-    target = definition.target
+    target, is_class, call = definition.target, definition.is_class, definition.call
 
     def perform(payload: Payload) -> Any:
         args, kwargs = _arguments(payload)
-        if call is not None:
-            return call(args, kwargs)
-        return target(*args, **kwargs)
+        return call(args, kwargs) if is_class else target(*args, **kwargs)
 
-    return perform
+    seconds = _timeout(definition)
+    return perform if seconds is None else _limited(perform, seconds, definition)
+
+
+def _limited(perform: Callable[[Payload], Any], seconds: float, definition: Definition) -> Callable[[Payload], Any]:
+    message = _too_long(definition, seconds)
+
+    def perform_limited(payload: Payload) -> Any:
+        with deadline.limit(seconds, message):
+            return perform(payload)
+
+    return perform_limited
 
 
 def _aperformer(definition: Definition) -> Callable[[Payload], Awaitable[Any]]:
@@ -224,14 +232,14 @@ def _aperformer(definition: Definition) -> Callable[[Payload], Awaitable[Any]]:
 
     async def perform(payload: Payload) -> Any:
         args, kwargs = await _aarguments(payload)
-        deadline = asyncio.timeout(seconds)
+        ours = asyncio.timeout(seconds)
         try:
-            async with deadline:
+            async with ours:
                 return await definition.call(args, kwargs)
         except TimeoutError as error:
-            if not deadline.expired():
+            if seconds is None or not ours.expired():
                 raise
-            raise JobTimeout(f"{definition.name} ran longer than its timeout of {seconds:g} s") from error
+            raise JobTimeout(_too_long(definition, seconds)) from error
 
     return perform
 
@@ -246,6 +254,10 @@ async def _aarguments(payload: Payload) -> tuple[Sequence[Any], Mapping[str, Any
 def _timeout(definition: Definition) -> float | None:
     own = definition.options.timeout
     return conf.get().defaults.timeout if own is None else own
+
+
+def _too_long(definition: Definition, seconds: float) -> str:
+    return f"{definition.name} ran longer than its timeout of {seconds:g} s"
 
 
 # --- database housekeeping ---

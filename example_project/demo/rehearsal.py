@@ -82,4 +82,4 @@ class Rehearsal:
             must = tally.must_be(batch, self.stage.seed)
             self.troubles += verdict.differences(counted, must, self.cut_short)
             self.troubles += evidence.troubles_of(batch, self.stage.seed)
-        self.say("\n" + table.render(tallies) + "\n")
+        self.say(f"\n{table.render(tallies)}\n\n")

@@ -51,13 +51,18 @@ class Service(ThreadingHTTPServer):
         self.socket = listener
         self.seed = seed
         self._attempts: Counter[str] = Counter()
+        self._booked: set[str] = set()
         self._lock = threading.Lock()
 
-    def next_attempt(self, key: str) -> int:
-        """Count the attempts for a key, from 0."""
+    def book(self, key: str) -> int | None:
+        """Book a parcel. Return None when it is booked, now or before; else the attempt that failed, from 0."""
         with self._lock:
+            attempt = self._attempts[key]
             self._attempts[key] += 1
-            return self._attempts[key] - 1
+            if key not in self._booked and fails(self.seed, key, attempt):
+                return attempt
+            self._booked.add(key)
+            return None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -72,12 +77,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-        seed, key = self.server.seed, body["key"]
-        attempt = self.server.next_attempt(key)
+        failed = self.server.book(body["key"])
         time.sleep(SECONDS_TO_THINK)
-        if not fails(seed, key, attempt):
-            return self._answer(201, {"tracking": tracking_number(seed, key)})
-        if attempt % 2:
+        if failed is None:
+            return self._answer(201, {"tracking": tracking_number(self.server.seed, body["key"])})
+        if failed % 2:
             return self._hang_up()
         return self._answer(503, {"error": "all vans are out"})
 

@@ -104,10 +104,24 @@ class ThreadsAdapter(Adapter):
         definition = outcome.definition
         options = definition.options if definition else JobOptions()
         now = clock.now()
-        decision = retry.decide(outcome.payload, error, options, queue=outcome.queue, now=now, chance=random.random)
+        decision = retry.decide(
+            outcome.payload,
+            error,
+            options,
+            queue=outcome.queue,
+            now=now,
+            chance=random.random,
+            default_max=_default_max(),
+        )
         logger.warning("%r failed: %s", outcome.payload, decision.reason, exc_info=error)
         if decision.verdict == "retry":
             self._add(decision.payload, now + decision.delay)
         else:
             sender = definition.sender if definition else None
             signals.send(signals.job_dead, sender, payload=decision.payload, error=error)
+
+
+def _default_max() -> int:
+    """Retries of a payload that says `retry: true`."""
+    value = conf.get().defaults.retry
+    return retry.DEFAULT_MAX if isinstance(value, bool) else value

@@ -73,8 +73,8 @@ def job(target: Any = None, /, *, name: str | None = None, **options: Any) -> An
         `KIQ["FEATURES"]`.
 
     Returns:
-        A `Job` in place of the target, or, with options alone, the decorator. (mypy does not look at what a class
-        decorator returns; for its sake write `shrink = job(Shrink)` below the class.)
+        A `Job` in place of the target, or, with options alone, the decorator. (mypy does not look at what a
+        class decorator returns; for its sake write `shrink = job(Shrink)` below the class.)
 
     Raises:
         ConfigurationError: the target cannot be a job, or an option is not usable.

@@ -16,6 +16,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from kiq_django.store import connections
 from tests.support import wait_for
 
 REDIS = shutil.which("redis-server") or shutil.which("valkey-server")
@@ -148,3 +149,11 @@ def alive(pid: int) -> bool:
         only_a_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
         return len(threads) > 1 or not only_a_name
     return True
+
+
+def url(port: int, password: str = "") -> str:
+    return f"redis://:{password}@127.0.0.1:{port}/0" if password else f"redis://127.0.0.1:{port}/0"
+
+
+def client_of(value, purpose="commands"):
+    return connections.client(connections.target(value), purpose=purpose)

@@ -126,6 +126,14 @@ class CommitTests(Recording, TransactionTestCase):
             self.hold("b")
         assert self.calls == [["b"]]
 
+    def test_a_lost_connection_drops_all(self):
+        with transaction.atomic():
+            self.hold("a")
+            connection.close()
+        assert self.calls == []
+        self.hold("b")
+        assert self.calls == [["b"]]
+
     def test_every_open_connection_must_commit(self):
         with transaction.atomic(), transaction.atomic("other"):
             self.hold("a")

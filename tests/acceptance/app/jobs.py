@@ -7,7 +7,7 @@ import time
 
 from django.conf import settings
 
-from kiq_django import current_job, job
+from kiq_django import RetryOn, current_job, job
 
 
 def note(text: str) -> None:
@@ -45,7 +45,7 @@ def heed(number: int) -> None:
     note(f"heeded {number}")
 
 
-@job(retry=1, retry_in=lambda count, error: 0.05)
+@job(retry_on=RetryOn(ValueError, wait=0.05, attempts=2))
 def fail(number: int) -> None:
     note(f"fail {number}")
     raise ValueError(f"number {number}")

@@ -57,7 +57,9 @@ class Command(BaseCommand):
                     self._rehearse(stage, kill=kill, deadline=deadline)
                 else:
                     self._stay(stage)
-        except Stopped:
+        except Stopped as stopped:
+            if once:
+                raise CommandError("Stopped before everything was counted") from stopped
             self.stdout.write("\nStopped.")
         except StageError as error:
             raise CommandError(str(error)) from error

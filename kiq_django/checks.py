@@ -1,0 +1,233 @@
+"""System checks. None connects anywhere without `manage.py check --deploy`; `manage.py kiq doctor` shows them all.
+
+The store, and with it the Redis library, is imported only by checks that need it: importing it takes long.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.checks import CheckMessage, Error, Info, Warning, register
+from django.core.management import get_commands
+
+from kiq_django import adapters, conf, plugins
+from kiq_django.exceptions import ConfigurationError, StoreError
+
+TAG = "kiq_django"
+"""`manage.py check --tag kiq_django`."""
+REDIS_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
+REDIS_PORT = 6379
+FATES = {
+    "inline": "jobs run inside of the request",
+    "threads": "jobs are lost with the process",
+    "test": "jobs never run",
+}
+
+Found = Iterator[CheckMessage]
+
+
+def settings(**_: Any) -> Found:
+    """E003: a key, or a value, of `KIQ` that nobody understands."""
+    _, problems = conf.read(getattr(django_settings, "KIQ", {}))
+    for problem in problems:
+        yield Error(problem.text, hint=problem.hint or None, id="kiq_django.E003")
+
+
+def features(**_: Any) -> Found:
+    """E003 for a feature that does not load; otherwise the checks that features bring along."""
+    if not _usable():
+        return
+    try:
+        loaded = plugins.features()
+    except ConfigurationError as error:
+        yield Error(str(error), id="kiq_django.E003")
+        return
+    for feature in loaded:
+        for check in feature.checks:
+            yield from check()
+
+
+def adapter(**_: Any) -> Found:
+    """E001: an adapter that is none."""
+    if not _usable() or (path := conf.get().adapter) in adapters.NAMES:
+        return
+    if "." not in path:
+        hint = conf.did_you_mean(path, list(adapters.NAMES))
+        yield Error(f"KIQ['ADAPTER'] is {path!r}, which is not an adapter", hint=hint, id="kiq_django.E001")
+        return
+    try:
+        adapters.get()
+    except ConfigurationError as error:
+        yield Error(str(error), id="kiq_django.E001")
+
+
+def lasting_adapter(**_: Any) -> Found:
+    """W001, for deployments: an adapter for development."""
+    if _usable() and (fate := FATES.get(conf.get().adapter)):
+        text = f"KIQ['ADAPTER'] is {conf.get().adapter!r}: {fate}"
+        yield Warning(text, hint="Use 'redis' in production", id="kiq_django.W001")
+
+
+def redis(**_: Any) -> Found:
+    """E002: a `KIQ["REDIS"]`, or a variable in its place, that means no Redis. W002: one that a cache shares."""
+    if not _uses_redis():
+        return
+    from kiq_django.store import targets
+
+    try:
+        target = targets.resolve(conf.get().redis)
+    except ConfigurationError as error:
+        yield Error(str(error), id="kiq_django.E002")
+        return
+    ours = _database(target.options.get("url"))
+    for alias, cache in django_settings.CACHES.items():
+        if ours is not None and ours in map(_database, _locations(cache)):
+            yield Warning(
+                f"KIQ and CACHES[{alias!r}] use the same Redis database: cache.clear() may delete every job",
+                hint="Give one of them another database number",
+                id="kiq_django.W002",
+            )
+
+
+def queues(**_: Any) -> Found:
+    """W005: jobs go to a queue that a worker with the settings of this project does not look at."""
+    if not _usable():
+        return
+    from kiq_django.api.declared import declared_jobs
+
+    known = conf.get().queues
+    served = {*known, *_capsule_queues()}
+    stray: dict[str, list[str]] = {}
+    for job in declared_jobs():
+        if job.queue not in served:
+            stray.setdefault(job.queue, []).append(job.name)
+    for queue, jobs in stray.items():
+        others = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
+        yield Warning(
+            f"{jobs[0]}{others} goes to queue {queue!r}, which is not in KIQ['QUEUES']: no worker would run it",
+            hint=f"Add {queue!r} to KIQ['QUEUES']. {conf.did_you_mean(queue, list(known))}",
+            id="kiq_django.W005",
+        )
+
+
+def worker_command(**_: Any) -> Found:
+    """W007: `manage.py runworker` is another app's."""
+    owner = get_commands().get("runworker", "kiq_django")
+    owner = owner if isinstance(owner, str) else type(owner).__module__
+    if owner != "kiq_django":
+        yield Warning(
+            f"manage.py runworker is the command of {owner}, which comes before 'kiq_django' in INSTALLED_APPS",
+            hint="Start workers with manage.py kiqworker, or move 'kiq_django' up",
+            id="kiq_django.W007",
+        )
+
+
+def database_pools(**_: Any) -> Found:
+    """W008: threads that would wait for each other's database connections."""
+    if not _usable():
+        return
+    threads = _threads()
+    for alias, database in django_settings.DATABASES.items():
+        size = _pool_size(database.get("OPTIONS", {}).get("pool"))
+        if size is not None and size < threads:
+            yield Warning(
+                f"The connection pool of database {alias!r} (max_size {size}) is smaller than the worker's "
+                f"{threads} threads",
+                hint=f"Set max_size in its OPTIONS['pool'] to {threads} or more, or KIQ['WORKER']['concurrency'] lower",
+                id="kiq_django.W008",
+            )
+
+
+def server(**_: Any) -> Found:
+    """W003 and W004, for deployments: connects, and asks the server what it promises."""
+    if not _uses_redis():
+        return
+    from kiq_django import store
+    from kiq_django.api import diagnosis
+
+    try:
+        found: Sequence[diagnosis.Finding] = diagnosis.server(store.get())
+    except (ConfigurationError, StoreError) as error:
+        found = [diagnosis.Finding("connection", "error", str(error))]
+    for finding in found:
+        if finding.level != "ok":
+            number = "W003" if finding.topic == "eviction" else "W004"
+            text = f"Redis, {finding.topic}: {finding.text}"
+            yield Warning(text, hint=finding.remedy or None, id=f"kiq_django.{number}")
+
+
+def speed(**_: Any) -> Found:
+    """I001, for deployments: a faster reader of replies is to be had."""
+    if _uses_redis() and find_spec("hiredis") is None:
+        yield Info(
+            "hiredis is not installed: large replies of Redis are read slowly",
+            hint="pip install 'kiq-django[fast]'",
+            id="kiq_django.I001",
+        )
+
+
+ALWAYS = (settings, features, adapter, redis, queues, worker_command, database_pools)
+DEPLOYED = (lasting_adapter, server, speed)
+
+
+def _listed(check: Callable[..., Found]) -> Callable[..., list[CheckMessage]]:
+    """Django wants lists."""
+
+    def listed(app_configs: Any = None, **options: Any) -> list[CheckMessage]:
+        return list(check(**options))
+
+    listed.__name__, listed.__doc__ = check.__name__, check.__doc__
+    return listed
+
+
+def register_all() -> None:
+    """Make the checks known to Django; once, from `AppConfig.ready`."""
+    for check in ALWAYS:
+        register(_listed(check), TAG)
+    for check in DEPLOYED:
+        register(_listed(check), TAG, deploy=True)
+
+
+def _usable() -> bool:
+    """Otherwise E003 has told what is wrong, and no other check can know what is meant."""
+    _, problems = conf.read(getattr(django_settings, "KIQ", {}))
+    return not problems
+
+
+def _uses_redis() -> bool:
+    return _usable() and conf.get().adapter == "redis"
+
+
+def _locations(cache: Mapping[str, Any]) -> Iterable[str]:
+    """Where a cache keeps its keys, of those that may keep them in a Redis."""
+    if "redis" not in str(cache.get("BACKEND", "")).lower() and "valkey" not in str(cache.get("BACKEND", "")).lower():
+        return ()
+    location = cache.get("LOCATION", "")
+    return location.split(",") if isinstance(location, str) else map(str, location)
+
+
+def _database(url: Any) -> tuple[str, str] | None:
+    """Server and database number of a Redis URL, in one spelling; None when it is not one."""
+    from kiq_django.store import urls
+
+    return urls.database(url) if isinstance(url, str) else None
+
+
+def _threads() -> int:
+    worker = conf.get().worker
+    return worker.concurrency + sum(int(capsule.get("concurrency", 0)) for capsule in worker.capsules.values())
+
+
+def _capsule_queues() -> Iterator[str]:
+    for capsule in conf.get().worker.capsules.values():
+        yield from capsule.get("queues", ())
+
+
+def _pool_size(pool: Any) -> int | None:
+    """Connections that psycopg's pool opens at most; without `max_size` those that it holds, 4 unless told."""
+    if not pool:
+        return None
+    options = pool if isinstance(pool, Mapping) else {}
+    size = options.get("max_size") or options.get("min_size", 4)
+    return size if isinstance(size, int) else None

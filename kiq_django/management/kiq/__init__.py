@@ -1,0 +1,1 @@
+"""`manage.py kiq`: nouns show, verbs act."""

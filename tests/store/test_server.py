@@ -1,0 +1,129 @@
+"""What a server says of itself, and what it does not."""
+
+import pytest
+import redis
+
+from kiq_django.store import connections
+from tests.store.servers import bare, client_of, redis_server, url
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    with redis_server(tmp_path_factory.mktemp("redis")) as started:
+        yield started
+
+
+@pytest.fixture
+def server(running):
+    """A server without keys."""
+    yield running
+    connections.forget()
+    with bare(running.port) as client:
+        client.flushall()
+
+
+class TestServerInfo:
+    def test_a_real_server(self, server):
+        with bare(server.port) as client:
+            version = client.info("server")
+        info = connections.server_info(client_of(url(server.port)))
+        assert info.product in ("redis", "valkey")
+        assert info.version_text == version.get("valkey_version", version["redis_version"])
+        assert info.supports_shebang
+        assert (info.mode, info.role, info.replicas) == ("standalone", "master", 0)
+        assert (info.maxmemory, info.maxmemory_policy, info.evicts) == (0, "noeviction", False)
+        assert (info.aof, info.snapshots, info.last_save_ok) == (False, False, True)
+
+    def test_eviction_and_persistence_are_seen(self, server):
+        client = client_of(url(server.port))
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        client.config_set("save", "3600 1")
+        try:
+            info = connections.server_info(client)
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
+            client.config_set("save", "")
+        assert (info.maxmemory_policy, info.evicts, info.snapshots) == ("allkeys-lru", True, True)
+
+    def test_without_permission_hello_must_do(self, tmp_path):
+        rules = ("--user", "worker", "on", ">w", "~*", "+@all", "-@dangerous")
+        with redis_server(tmp_path, *rules) as server:
+            info = connections.server_info(client_of(f"redis://worker:w@127.0.0.1:{server.port}"))
+        assert info.product in ("redis", "valkey")
+        assert info.supports_shebang
+        assert (info.role, info.evicts, info.aof, info.snapshots) == ("master", None, None, None)
+
+    @pytest.mark.parametrize(
+        ("fields", "product", "version", "shebang", "evicts"),
+        [
+            (
+                {"redis_version": "6.2.14", "maxmemory_policy": "noeviction"},
+                "redis",
+                (6, 2, 14),
+                False,
+                False,
+            ),
+            ({"redis_version": "7.0.0"}, "redis", (7, 0, 0), True, None),
+            (
+                {"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "9.1.2"},
+                "valkey",
+                (9, 1, 2),
+                True,
+                None,
+            ),
+            (
+                {"redis_version": "7.4.0", "dragonfly_version": "df-v1.27.1"},
+                "dragonfly",
+                (1, 27, 1),
+                False,
+                None,
+            ),
+            (
+                {"redis_version": "7.4.0", "dragonfly_version": "df-v1.27.1", "cache_mode": "cache"},
+                "dragonfly",
+                (1, 27, 1),
+                False,
+                True,
+            ),
+            (
+                {"redis_version": "7.4.0", "dragonfly_version": "dev", "cache_mode": "store"},
+                "dragonfly",
+                (),
+                False,
+                False,
+            ),
+            (
+                {"redis_version": "6.3.4", "executable": "/usr/bin/keydb-server"},
+                "keydb",
+                (6, 3, 4),
+                False,
+                None,
+            ),
+            ({}, "unknown", (), False, None),
+        ],
+    )
+    def test_other_products(self, fields, product, version, shebang, evicts):
+        info = connections.server_info(Told(fields))
+        assert (info.product, info.version, info.supports_shebang, info.evicts) == (
+            product,
+            version,
+            shebang,
+            evicts,
+        )
+
+    def test_a_server_that_is_away_is_an_error(self):
+        with pytest.raises(redis.ConnectionError):
+            connections.server_info(client_of("redis://127.0.0.1:1"))
+
+
+class Told:
+    """A server that we cannot start here, by what it is known to say."""
+
+    def __init__(self, fields) -> None:
+        self.fields = fields
+
+    def info(self):
+        return self.fields
+
+    def config_get(self, _name):
+        raise redis.ResponseError("unknown command 'CONFIG'")
