@@ -3,14 +3,16 @@
 import os
 from pathlib import Path
 
+import django
+
 from example_project import database, secret
 
 HERE = Path(__file__).resolve().parent
 VAR = Path(os.environ.get("KIQ_DEMO_VAR") or HERE / "var").resolve()
 UPLOADS = VAR / "uploads"
 MEDIA_ROOT = VAR / "media"
-EMAIL_FILE_PATH = VAR / "mails"
-for folder in (UPLOADS, MEDIA_ROOT, EMAIL_FILE_PATH):
+MAILS = VAR / "mails"
+for folder in (UPLOADS, MEDIA_ROOT, MAILS):
     folder.mkdir(parents=True, exist_ok=True)
 
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY") or secret.stored_in(VAR / "secret-key")
@@ -71,7 +73,11 @@ CSRF_COOKIE_NAME = "desk_csrf"
 SESSION_COOKIE_HTTPONLY = True
 SECURE_REFERRER_POLICY = "same-origin"
 
-EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+TO_FILES = "django.core.mail.backends.filebased.EmailBackend"
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": TO_FILES, "OPTIONS": {"file_path": MAILS}}}
+else:
+    EMAIL_BACKEND, EMAIL_FILE_PATH = TO_FILES, MAILS
 DEFAULT_FROM_EMAIL = "Photo desk <desk@example.com>"
 
 DESK_SERVICE = os.environ.get(

@@ -3,12 +3,15 @@
 The store, and with it the Redis library, is imported only by checks that need it: importing it takes long.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings as django_settings
-from django.core.checks import CheckMessage, Error, Info, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Info
 from django.core.management import get_commands
 
 from kiq_django import adapters, conf, plugins
@@ -29,8 +32,7 @@ Found = Iterator[CheckMessage]
 
 def settings(**_: Any) -> Found:
     """E003: a key, or a value, of `KIQ` that nobody understands."""
-    _, problems = conf.read(getattr(django_settings, "KIQ", {}))
-    for problem in problems:
+    for problem in _problems():
         yield Error(problem.text, hint=problem.hint or None, id="kiq_django.E003")
 
 
@@ -45,7 +47,7 @@ def features(**_: Any) -> Found:
         return
     for feature in loaded:
         for check in feature.checks:
-            yield from check()
+            yield from check(app_configs=None)
 
 
 def adapter(**_: Any) -> Found:
@@ -66,7 +68,7 @@ def lasting_adapter(**_: Any) -> Found:
     """W001, for deployments: an adapter for development."""
     if _usable() and (fate := FATES.get(conf.get().adapter)):
         text = f"KIQ['ADAPTER'] is {conf.get().adapter!r}: {fate}"
-        yield Warning(text, hint="Use 'redis' in production", id="kiq_django.W001")
+        yield checks.Warning(text, hint="Use 'redis' in production", id="kiq_django.W001")
 
 
 def redis(**_: Any) -> Found:
@@ -82,8 +84,8 @@ def redis(**_: Any) -> Found:
         return
     ours = _database(target.options.get("url"))
     for alias, cache in django_settings.CACHES.items():
-        if ours is not None and ours in map(_database, _locations(cache)):
-            yield Warning(
+        if ours and ours in map(_database, _locations(cache)):
+            yield checks.Warning(
                 f"KIQ and CACHES[{alias!r}] use the same Redis database: cache.clear() may delete every job",
                 hint="Give one of them another database number",
                 id="kiq_django.W002",
@@ -92,7 +94,7 @@ def redis(**_: Any) -> Found:
 
 def queues(**_: Any) -> Found:
     """W005: jobs go to a queue that a worker with the settings of this project does not look at."""
-    if not _usable():
+    if not _uses_redis():
         return
     from kiq_django.api.declared import declared_jobs
 
@@ -104,7 +106,7 @@ def queues(**_: Any) -> Found:
             stray.setdefault(job.queue, []).append(job.name)
     for queue, jobs in stray.items():
         others = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
-        yield Warning(
+        yield checks.Warning(
             f"{jobs[0]}{others} goes to queue {queue!r}, which is not in KIQ['QUEUES']: no worker would run it",
             hint=f"Add {queue!r} to KIQ['QUEUES']. {conf.did_you_mean(queue, list(known))}",
             id="kiq_django.W005",
@@ -116,7 +118,7 @@ def worker_command(**_: Any) -> Found:
     owner = get_commands().get("runworker", "kiq_django")
     owner = owner if isinstance(owner, str) else type(owner).__module__
     if owner != "kiq_django":
-        yield Warning(
+        yield checks.Warning(
             f"manage.py runworker is the command of {owner}, which comes before 'kiq_django' in INSTALLED_APPS",
             hint="Start workers with manage.py kiqworker, or move 'kiq_django' up",
             id="kiq_django.W007",
@@ -131,7 +133,7 @@ def database_pools(**_: Any) -> Found:
     for alias, database in django_settings.DATABASES.items():
         size = _pool_size(database.get("OPTIONS", {}).get("pool"))
         if size is not None and size < threads:
-            yield Warning(
+            yield checks.Warning(
                 f"The connection pool of database {alias!r} (max_size {size}) is smaller than the worker's "
                 f"{threads} threads",
                 hint=f"Set max_size in its OPTIONS['pool'] to {threads} or more, or KIQ['WORKER']['concurrency'] lower",
@@ -154,7 +156,7 @@ def server(**_: Any) -> Found:
         if finding.level != "ok":
             number = "W003" if finding.topic == "eviction" else "W004"
             text = f"Redis, {finding.topic}: {finding.text}"
-            yield Warning(text, hint=finding.remedy or None, id=f"kiq_django.{number}")
+            yield checks.Warning(text, hint=finding.remedy or None, id=f"kiq_django.{number}")
 
 
 def speed(**_: Any) -> Found:
@@ -184,15 +186,18 @@ def _listed(check: Callable[..., Found]) -> Callable[..., list[CheckMessage]]:
 def register_all() -> None:
     """Make the checks known to Django; once, from `AppConfig.ready`."""
     for check in ALWAYS:
-        register(_listed(check), TAG)
+        checks.register(_listed(check), TAG)
     for check in DEPLOYED:
-        register(_listed(check), TAG, deploy=True)
+        checks.register(_listed(check), TAG, deploy=True)
 
 
 def _usable() -> bool:
     """Otherwise E003 has told what is wrong, and no other check can know what is meant."""
-    _, problems = conf.read(getattr(django_settings, "KIQ", {}))
-    return not problems
+    return not _problems()
+
+
+def _problems() -> Sequence[conf.Problem]:
+    return conf.read(getattr(django_settings, "KIQ", {}))[1]
 
 
 def _uses_redis() -> bool:
@@ -200,23 +205,32 @@ def _uses_redis() -> bool:
 
 
 def _locations(cache: Mapping[str, Any]) -> Iterable[str]:
-    """Where a cache keeps its keys, of those that may keep them in a Redis."""
-    if "redis" not in str(cache.get("BACKEND", "")).lower() and "valkey" not in str(cache.get("BACKEND", "")).lower():
-        return ()
+    """Where a cache keeps its keys, if that is a Redis."""
     location = cache.get("LOCATION", "")
-    return location.split(",") if isinstance(location, str) else map(str, location)
+    return re.split("[,;]", location) if isinstance(location, str) else map(str, location)
 
 
 def _database(url: Any) -> tuple[str, str] | None:
-    """Server and database number of a Redis URL, in one spelling; None when it is not one."""
-    from kiq_django.store import urls
-
-    return urls.database(url) if isinstance(url, str) else None
+    """Server and database of a Redis URL, in one spelling; None for anything else."""
+    if not isinstance(url, str) or url.partition("://")[0] not in REDIS_SCHEMES:
+        return None
+    try:
+        parts = urlsplit(url.strip())
+        path, port = parts.path.strip("/"), parts.port or REDIS_PORT
+    except ValueError:
+        return None
+    named = parse_qs(parts.query).get("db", [""])[0]
+    if parts.scheme == "unix":
+        return path, named or "0"
+    host = (parts.hostname or "localhost").replace("127.0.0.1", "localhost")
+    return f"{host}:{port}", named or path or "0"
 
 
 def _threads() -> int:
     worker = conf.get().worker
-    return worker.concurrency + sum(int(capsule.get("concurrency", 0)) for capsule in worker.capsules.values())
+    return worker.concurrency + sum(
+        int(capsule.get("concurrency", worker.concurrency)) for capsule in worker.capsules.values()
+    )
 
 
 def _capsule_queues() -> Iterator[str]:

@@ -8,6 +8,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
@@ -196,7 +197,8 @@ def _achain(definition: Definition | None, payload: Payload) -> Callable[[Payloa
 
 
 def _unknown(payload: Payload) -> UnknownJob:
-    hint = conf.did_you_mean(payload.name, list(registry.all_jobs()))
+    near = get_close_matches(payload.name, registry.all_jobs(), n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else "`manage.py kiq jobs` lists those that are declared"
     return UnknownJob(f"No loaded code declares a job named {payload.name!r}. {hint}")
 
 
@@ -264,8 +266,7 @@ def _too_long(definition: Definition, seconds: float) -> str:
 
 
 def _keep_connections_fresh() -> None:
-    """What Django does around a request, for this thread's connections; next to free for a thread without
-    any."""
+    """What Django does around a request, for this thread's connections; next to free for a thread without any."""
     for connection in transactions.initialised():
         try:
             if connection.connection is not None:

@@ -139,15 +139,15 @@ def _flat(value: Any) -> str:
     return f"{value:.3f}" if type(value) is float else str(value)
 
 
-def _record(level: int, line: Line, message: str, *args: object, **extra: Any) -> logging.LogRecord:
+def _record(level: int, line: Line, message: str, *args: object, word: str = "") -> logging.LogRecord:
     """A record for handlers that are not ours, dated back to when it happened."""
     moment, subject, outcome = line
     context = subject.context()
     if outcome is not None:
         context["elapsed"] = round(outcome.elapsed, 3)
-    extra |= {"kiq": context, "tid": subject.tid}
-    record = logger.makeRecord(logger.name, level, "", 0, message, args, None, extra=extra)
+    record = logger.makeRecord(logger.name, level, "", 0, message, args, None)
     record.created, record.msecs = moment, moment % 1 * 1000
+    record.__dict__.update(kiq=context, tid=subject.tid, word=word)
     return record
 
 
@@ -168,12 +168,13 @@ def _told(line: Line) -> logging.LogRecord:
 def _failure(line: Line) -> logging.LogRecord | None:
     """A failure with its traceback. What a job says by `Discard` or `Kill` is no accident."""
     outcome = line[2]
-    if outcome is None or outcome.error is None or isinstance(outcome.error, Steer):
+    error = None if outcome is None else outcome.error
+    if outcome is None or error is None or isinstance(error, Steer):
         return None
     count = outcome.payload.retry_count
-    record = _record(logging.WARNING, line, "%s (attempt %d)", said(outcome.error), 1 if count is None else count + 2)
-    if not isinstance(outcome.error, UnknownJob):
-        record.exc_info = (type(outcome.error), outcome.error, outcome.error.__traceback__)
+    record = _record(logging.WARNING, line, "%s (attempt %d)", said(error), 1 if count is None else count + 2)
+    if not isinstance(error, UnknownJob):
+        record.exc_info = (type(error), error, error.__traceback__)
     return record
 
 
@@ -307,13 +308,15 @@ class BatchHandler(logging.Handler):
 
     def emit_lines(self, lines: Sequence[Line], *, info: bool) -> None:
         """All lines of a batch, with a warning below each failure; `info` False leaves the warnings alone."""
-        form, pid, texts = self.formatter, os.getpid(), []
-        info = info and self.level <= logging.INFO and isinstance(form, _Formatter)
+        pid, texts = os.getpid(), []
+        form = self.formatter if info and self.level <= logging.INFO else None
         for line in lines:
-            if info:
+            if isinstance(form, _Formatter):
                 texts.append(form.job_line(line, pid))
-            if line[2] and line[2].error and self.level <= logging.WARNING and (failure := _failure(line)):
-                texts.append(self.format(failure))
+            if line[2] is not None and line[2].error is not None:
+                failure = _failure(line)
+                if failure is not None and self.level <= logging.WARNING:
+                    texts.append(self.format(failure))
         if texts:
             self._write(texts)
 
@@ -335,9 +338,11 @@ def _pour(stream: TextIO, text: str) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def write(lines: Sequence[Line]) -> None:
+def tell(lines: Sequence[Line]) -> None:
     """Hand lines to whatever handlers the project has for `kiq_django.job`. Never raises."""
     info = logger.isEnabledFor(logging.INFO)
+    if not logger.isEnabledFor(logging.WARNING):
+        return
     handlers = _handlers()
     with suppress(Exception):
         if handlers and not logger.filters and all(type(h) is BatchHandler and h.takes_lines for h in handlers):
@@ -382,7 +387,7 @@ class JobJournal:
         """Write what was noted. The lock is between fetchers; no thread of a job ever takes it."""
         if self._noted:
             with self._lock, suppress(Exception):
-                write([self._line(self._noted.popleft()) for _ in range(len(self._noted))])
+                tell([self._line(self._noted.popleft()) for _ in range(len(self._noted))])
 
     def _line(self, noted: tuple[float, int, Payload, str] | Outcome) -> Line:
         if isinstance(noted, tuple):
@@ -410,8 +415,8 @@ def journal() -> JobJournal | None:
 
 def _failures(records: Sequence[Outcome], **_: Any) -> None:
     failed = [outcome for outcome in records if outcome.error is not None]
-    if failed and logger.isEnabledFor(logging.WARNING):
-        write([(o.started_at + o.elapsed, Subject(o.payload, o.queue, 0), o) for o in failed])
+    if failed:
+        tell([(o.started_at + o.elapsed, Subject(o.payload, o.queue, 0), o) for o in failed])
 
 
 def _died(payload: Payload | None, error: BaseException, **_: Any) -> None:
@@ -423,7 +428,8 @@ def _died(payload: Payload | None, error: BaseException, **_: Any) -> None:
     if "discarded_at" in payload.document:
         logger.info("discarded: %s", said(error), extra={"kiq": context})
     else:
-        logger.error("dead: %s", said(error), exc_info=error, extra={"kiq": context, "traced": True})
+        trace = (type(error), error, error.__traceback__)
+        logger.error("dead: %s", said(error), exc_info=trace, extra={"kiq": context, "traced": True})
 
 
 # --- the worker's set-up ---
@@ -455,31 +461,38 @@ def configure(format: Format | None = None, verbosity: int = 1) -> None:  # noqa
         verbosity: Django's: 0 warnings; 1 job lines, unless `LOGGING` gives `kiq_django` a level; 2 and more, debug.
     """
     root, ours = logging.getLogger(), logging.getLogger("kiq_django")
-    for each in (root, ours, logger):
-        _replace_consoles(each, format)
+    if format:
+        for each in (root, ours, logger):
+            each.handlers[:] = [_in_place_of(h, format) if _is_console(h) else h for h in each.handlers]
     if not _handlers():
-        handler = BatchHandler()
-        handler.filters[:] = [_Unclaimed()]
-        handler.setFormatter(FORMATTERS[format or "text"]())
-        root.addHandler(handler)
+        root.addHandler(_form(BatchHandler(), format or "text", [_Unclaimed()]))
     if verbosity != 1 or ours.level == logging.NOTSET:
         ours.setLevel({0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG))
-    for each in (ours, logger, logging.getLogger("kiq_django.worker")):
-        _shield(each)
+    _look_after_our_loggers(root.manager)
 
 
-def _replace_consoles(target: logging.Logger, format: Format | None) -> None:  # noqa: A002
-    for old in list(target.handlers):
-        stream = getattr(old, "stream", None)
-        if (
-            format
-            and isinstance(old, logging.StreamHandler | BatchHandler)
-            and stream in (sys.stderr, sys.stdout, None)
-        ):
-            new = BatchHandler(stream, old.level)
-            new.filters[:] = old.filters if isinstance(old, BatchHandler) else [*new.filters, *old.filters]
-            new.setFormatter(FORMATTERS[format]())
-            target.handlers[target.handlers.index(old)] = new
+def _look_after_our_loggers(manager: logging.Manager) -> None:
+    for name, found in list(manager.loggerDict.items()):
+        if isinstance(found, logging.Logger) and name.partition(".")[0] == "kiq_django":
+            found.disabled = False  # `disable_existing_loggers`, on where nothing is said, means others
+            _shield(found)
+
+
+def _is_console(handler: logging.Handler) -> bool:
+    if not isinstance(handler, logging.StreamHandler | BatchHandler):
+        return False
+    return handler.stream in (sys.stderr, sys.stdout, None)
+
+
+def _in_place_of(old: Any, format: Format) -> logging.Handler:  # noqa: A002
+    filters = old.filters if isinstance(old, BatchHandler) else [JobContextFilter(), *old.filters]
+    return _form(BatchHandler(old.stream, old.level), format, filters)
+
+
+def _form(handler: BatchHandler, format: Format, filters: Sequence[Any]) -> BatchHandler:  # noqa: A002
+    handler.setFormatter(FORMATTERS[format]())
+    handler.filters[:] = filters
+    return handler
 
 
 def _shield(target: logging.Logger) -> None:

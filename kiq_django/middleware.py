@@ -29,8 +29,7 @@ def compose(links: Sequence[Link], endpoint: Endpoint) -> Endpoint:
 
 
 def acompose(links: Sequence[Link], endpoint: AsyncEndpoint) -> AsyncEndpoint:
-    """The same for an async job, on its event loop. A plain link sits in a thread for as long as the job
-    runs."""
+    """The same for an async job, on its event loop. A plain link sits in a thread for as long as the job runs."""
     for link in reversed(links):
         endpoint = _abind(link, endpoint)
     return endpoint
@@ -61,8 +60,7 @@ def _bind_awaited(link: Link, proceed: Endpoint) -> Endpoint:
 def _abind(link: Link, proceed: AsyncEndpoint) -> AsyncEndpoint:
     awaitable = link if _is_async(link) else getattr(link, "acall", None)
     if awaitable is None:
-        # Thread-sensitive: all plain links of one job share one thread, so that jobs cannot starve each
-        # other.
+        # Thread-sensitive: all plain links of one job share one thread, so that jobs cannot starve each other.
         awaitable = sync_to_async(link, thread_sensitive=True)
         proceed = async_to_sync(proceed)
 

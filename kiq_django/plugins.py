@@ -1,9 +1,9 @@
 """The one door for optional features, ours and yours: `KIQ["FEATURES"]` names them by dotted path.
 
 Order matters. On its way out a payload passes the client links of `KIQ["MIDDLEWARE"]`, then those of the
-features in the order of `KIQ["FEATURES"]`; when it runs, the server links in exactly the reverse order of
-rooms: features from last to first, then those of `KIQ["MIDDLEWARE"]` as listed. So a feature that seals
-payloads stands last: nothing is added after it has sealed, and nothing reads before it has opened.
+features in the order of `KIQ["FEATURES"]`; when it runs, the server links of the features from last to first, then
+those of `KIQ["MIDDLEWARE"]` as listed. So a feature that seals payloads stands last: nothing is added after it has
+sealed, and nothing reads before it has opened.
 """
 
 from collections.abc import Callable, Mapping, Sequence

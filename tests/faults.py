@@ -30,6 +30,7 @@ class Proxy:
         """Replies lost so far."""
         self._upstream = upstream
         self._delay = 0.0
+        self._refusing = False
         self._flowing = threading.Event()
         self._flowing.set()
         self._lock = threading.Lock()
@@ -53,6 +54,15 @@ class Proxy:
         """Let everything flow again."""
         self._delay = 0.0
         self._flowing.set()
+
+    def refuse(self) -> None:
+        """As if nothing listened there: break all connections, and new ones as soon as they are made."""
+        self._refusing = True
+        self.reset()
+
+    def accept(self) -> None:
+        """Listen again."""
+        self._refusing = False
 
     def delay(self, seconds: float) -> None:
         """Hold every chunk back for a while."""
@@ -80,11 +90,11 @@ class Proxy:
                 self._join(near)
 
     def _join(self, near: socket.socket) -> None:
-        try:
-            pair = Pair(near, _connected(self._upstream))
-        except OSError:
+        far = None if self._refusing else _connected(self._upstream)
+        if far is None:
             _break(near)
             return
+        pair = Pair(near, far)
         self._pairs.add(pair)
         for towards_server in (True, False):
             threading.Thread(target=self._pump, args=(pair, towards_server), name="proxy-pump", daemon=True).start()
@@ -190,11 +200,14 @@ def full(client: redis.Redis) -> Iterator[None]:
         client.config_set("maxmemory", 0)
 
 
-def _connected(upstream: str | int) -> socket.socket:
-    if isinstance(upstream, int):
-        return socket.create_connection(("127.0.0.1", upstream))
-    connected = socket.socket(socket.AF_UNIX)
-    connected.connect(upstream)
+def _connected(upstream: str | int) -> socket.socket | None:
+    """None when nobody listens there."""
+    connected = socket.socket(socket.AF_INET if isinstance(upstream, int) else socket.AF_UNIX)
+    try:
+        connected.connect(("127.0.0.1", upstream) if isinstance(upstream, int) else upstream)
+    except OSError:
+        connected.close()
+        return None
     return connected
 
 

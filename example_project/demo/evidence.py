@@ -88,9 +88,7 @@ def _import(batch: Batch, _seed: int) -> Troubles:
         orders = Order.objects.filter(chunk__source=source).count()
         if orders != sample.ROWS - len(sample.FAULTS):
             yield f"{orders} orders of {sample.ROWS} rows of which {len(sample.FAULTS)} are bad"
-        reported = list(
-            BadRow.objects.filter(chunk__source=source).order_by("line").values_list("line", flat=True)
-        )
+        reported = list(BadRow.objects.filter(chunk__source=source).order_by("line").values_list("line", flat=True))
         if reported != [row + 2 for row, _, _ in sample.FAULTS]:
             yield f"bad rows reported in lines {reported}"
 

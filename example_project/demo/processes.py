@@ -49,9 +49,7 @@ class Child:
             return "".join(deque(file, lines)).rstrip()
 
 
-def start(
-    name: str, argv: Sequence[str], *, log: Path, env: Mapping[str, str], fds: Sequence[int] = ()
-) -> Child:
+def start(name: str, argv: Sequence[str], *, log: Path, env: Mapping[str, str], fds: Sequence[int] = ()) -> Child:
     """Start a process whose output goes to the end of `log`. It inherits the file descriptors `fds`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:

@@ -3,7 +3,6 @@
 import os
 import sys
 import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +11,7 @@ from django.conf import settings
 from example_project.demo import ports, processes
 from example_project.demo.processes import Child
 from example_project.demo.waiting import Patience
+from example_project.demo.web import Visitor
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_TO_START = 30
@@ -89,17 +89,14 @@ class Stage:
             "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", "")))),
         }
         log = self.logs / f"{name.replace(' ', '-')}.log"
-        child = processes.start(
-            name, [sys.executable, *arguments], log=log, env=env, fds=() if fd is None else (fd,)
-        )
+        child = processes.start(name, [sys.executable, *arguments], log=log, env=env, fds=() if fd is None else (fd,))
         self._children.append(child)
         return child
 
     def _first_page(self) -> bool:
         self.check()
         try:
-            with urllib.request.urlopen(self.address, timeout=5) as answer:  # noqa: S310 - our own address
-                return answer.status == 200
+            return bool(Visitor(self.address).get("/"))
         except urllib.error.HTTPError as error:
             raise StageError(f"{self.address} answers {error}\n{self.web.tail()}") from error
         except OSError:

@@ -33,9 +33,7 @@ def count(batch: Batch) -> Tally:
     runs = list(Run.objects.filter(jid__in=batch.started))
     places = engine.places()
     done = Counter(run.jid for run in runs if run.outcome == Run.Outcome.DONE)
-    seconds = [run.seconds for run in runs if run.outcome == Run.Outcome.DONE] or [
-        run.seconds for run in runs
-    ]
+    seconds = [run.seconds for run in runs if run.outcome == Run.Outcome.DONE] or [run.seconds for run in runs]
     return Tally(
         title=batch.kind.title,
         enqueued=len({run.jid for run in runs} | (places.keys() & batch.started.keys())),

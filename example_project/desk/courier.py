@@ -1,9 +1,9 @@
 """The courier's web service, which is not always in the mood."""
 
 import json
-import urllib.error
-import urllib.request
-from http.client import HTTPException
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -22,12 +22,17 @@ def book(order: Order) -> str:
     Raises:
         CourierBusyError: the service hung up, was not there, or answered with an error of its own.
     """
-    body = json.dumps({"key": order.number, "pieces": order.quantity}).encode()
-    request = urllib.request.Request(  # noqa: S310 - the address is a setting
-        f"{settings.DESK_SERVICE}/bookings", body, {"Content-Type": "application/json"}
-    )
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
-            return json.load(answer)["tracking"]
-    except (urllib.error.URLError, HTTPException, OSError) as error:
+        return _post("/bookings", {"key": order.number, "pieces": order.quantity})["tracking"]
+    except (OSError, HTTPException) as error:
         raise CourierBusyError(f"the courier could not book {order.number}: {error}") from error
+
+
+def _post(path: str, document: dict) -> dict:
+    with closing(HTTPConnection(urlsplit(settings.DESK_SERVICE).netloc, timeout=SECONDS)) as connection:
+        connection.request("POST", path, json.dumps(document), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        body = json.load(answer)
+    if answer.status >= 400:
+        raise HTTPException(f"{answer.status} {body.get('error', '')}")
+    return body

@@ -65,7 +65,9 @@ def _sort_out(chunk: ImportChunk, rows: Sequence[Row]) -> tuple[list[Order], lis
         try:
             orders.append(_order(chunk, row))
         except (ValueError, KeyError, ValidationError) as error:
-            bad_rows.append(BadRow(chunk=chunk, line=line, trouble=_trouble(error), text=", ".join(map(str, row.values()))[:500]))
+            bad_rows.append(
+                BadRow(chunk=chunk, line=line, trouble=_trouble(error), text=", ".join(map(str, row.values()))[:500])
+            )
     return orders, bad_rows
 
 

@@ -32,9 +32,7 @@ def import_orders(import_id: int) -> None:
         try:
             chunks = imports.split(Import.objects.get(pk=import_id))
         except imports.FileGoneError as error:
-            raise Kill(
-                str(error)
-            ) from error  # no retry brings the file back: off to the dead set, where people look
+            raise Kill(str(error)) from error  # no retry brings the file back: off to the dead set, where people look
         ids = import_chunk.enqueue_all((chunk.pk,) for chunk in chunks)
         for chunk, jid in zip(chunks, ids, strict=True):
             chunk.jid = jid  # final, although the job waits for the commit

@@ -46,9 +46,7 @@ class ImportChunk(models.Model):
     start = models.PositiveIntegerField(help_text="first row, counted from 0")
     stop = models.PositiveIntegerField()
     jid = models.CharField(max_length=24, blank=True)
-    loaded = models.PositiveIntegerField(
-        null=True, help_text="orders that came of it; empty until it is done"
-    )
+    loaded = models.PositiveIntegerField(null=True, help_text="orders that came of it; empty until it is done")
 
     class Meta:
         ordering = ["start"]
@@ -81,9 +79,7 @@ class Order(models.Model):
     email = models.EmailField()
     photo = models.CharField(max_length=40, choices=[(photo.slug, photo.title) for photo in PHOTOS.values()])
     size = models.CharField(max_length=10, choices=[(size, f"{size} cm") for size in PRICES])
-    quantity = models.PositiveIntegerField(
-        default=1, validators=[MinValueValidator(1), MaxValueValidator(500)]
-    )
+    quantity = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(500)])
     price = models.DecimalField(max_digits=8, decimal_places=2, help_text="of one print")
     placed_at = models.DateTimeField()
     cancelled = models.BooleanField(default=False)

@@ -27,7 +27,7 @@ class Mail:
 
 def mails() -> list[Mail]:
     """Return all mails, the newest first: the names of the files begin with the time of sending."""
-    files = sorted(Path(settings.EMAIL_FILE_PATH).glob("*.log"), reverse=True)
+    files = sorted(Path(settings.MAILS).glob("*.log"), reverse=True)
     return [mail for file in files for mail in _mails_in(file)]
 
 

@@ -35,6 +35,7 @@ async def _fetch(currency: str) -> str:
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     finally:
         writer.close()
+        await writer.wait_closed()
     if b" 200 " not in head.partition(b"\r\n")[0]:
         raise ConnectionError(f"the bank has no rate of {currency}: {head[:40]!r}")
     return json.loads(body)["value"]

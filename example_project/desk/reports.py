@@ -18,9 +18,7 @@ def orders_of(month: date) -> QuerySet[Order]:
     """Return what was ordered in the month that `month` lies in, and not cancelled."""
     first = datetime(month.year, month.month, 1, tzinfo=UTC)
     days = calendar.monthrange(month.year, month.month)[1]
-    return Order.objects.filter(
-        placed_at__gte=first, placed_at__lt=first + timedelta(days=days), cancelled=False
-    )
+    return Order.objects.filter(placed_at__gte=first, placed_at__lt=first + timedelta(days=days), cancelled=False)
 
 
 def lines_of(month: date) -> list[dict]:

@@ -80,9 +80,7 @@ def _take(form: OrderForm) -> Order:
 
 @require_GET
 def imports(request: HttpRequest) -> HttpResponse:
-    listed = Import.objects.annotate(
-        parts=Count("chunks"), done=Count("chunks__loaded"), loaded=Sum("chunks__loaded")
-    )
+    listed = Import.objects.annotate(parts=Count("chunks"), done=Count("chunks__loaded"), loaded=Sum("chunks__loaded"))
     bad_rows = BadRow.objects.select_related("chunk__source").order_by("-chunk__source", "line")
     return _page(request, "imports", imports=listed[:10], bad_rows=bad_rows[:40])
 

@@ -8,8 +8,7 @@ from kiq_django.payload import Payload
 
 
 class Adapter(ABC):
-    """Takes payloads over from the client. Made once per process and settings, used by many threads at
-    once."""
+    """Takes payloads over from the client. Made once per process and settings, used by many threads at once."""
 
     persistent: ClassVar[bool]
     """A job that was pushed survives the end of this process."""

@@ -1,5 +1,4 @@
-"""For development: threads of this process run the jobs. What has not run when the process is killed is
-lost."""
+"""For development: threads of this process run the jobs. What has not run when the process is killed is lost."""
 
 import atexit
 import heapq

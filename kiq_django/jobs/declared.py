@@ -95,8 +95,7 @@ class Job(Generic[P, R]):
 
         Raises:
             ValueError: `at` and `spread` both, or another number of times than items.
-            TypeError, ArgumentError, PayloadError: an item is not usable. What stands in slices before it is
-            pushed.
+            TypeError, ArgumentError, PayloadError: an item is not usable. What stands in slices before it is pushed.
         """
         plan, now, ids = self._planned(), clock.now(), JidRange()
         default = self._at if spread is None else None

@@ -60,8 +60,7 @@ class CallShape:
 
 
 def build_options(given: Mapping[str, Any]) -> JobOptions:
-    """Options from keywords. Those that are not ours may be a feature's; that is seen once all features are
-    known.
+    """Options from keywords. Those that are not ours may be a feature's; that is seen once all features are known.
 
     Raises:
         ConfigurationError: one of ours is not usable.
@@ -99,8 +98,7 @@ def _travelling(options: JobOptions) -> dict[str, Any]:
 
 
 def _plain(extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of features that are JSON travel under their own names, where the feature's client link sees
-    them."""
+    """Options of features that are JSON travel under their own names, where the feature's client link sees them."""
     return {name: value for name, value in extra.items() if _is_json(value)}
 
 

@@ -10,7 +10,7 @@ from kiq_django.store.link import Link
 
 SCAN_COUNT = 500
 """Members that one step of a walk looks at."""
-GLOB = re.compile(r"[*?\[\]^\\-]")
+GLOB = re.compile(rb"[*?\[\]^\\-]")
 
 
 class Promotion(NamedTuple):
@@ -62,7 +62,7 @@ class Sets:
 
         Every job that stays during the walk is seen, and may be seen twice; the walk ends although others add jobs.
         """
-        pattern = f"*{_literal(text)}*" if text else None
+        pattern = b"*%b*" % _literal(text) if text else None
         cursor = 0
         while True:
             pipe = self._link.pipeline()
@@ -112,9 +112,9 @@ class Sets:
         return _flags(self._link.script("transfer", [source, self._keys.job_set(to)], args))
 
 
-def _literal(text: str) -> str:
+def _literal(text: str) -> bytes:
     """A text as a glob that matches nothing else."""
-    return GLOB.sub(r"\\\g<0>", text)
+    return GLOB.sub(rb"\\\g<0>", text.encode(errors="replace"))
 
 
 def _flags(reply: bytes) -> list[bool]:

@@ -85,7 +85,9 @@ def run(url: str, directory: Path, *, jobs: int, kills: int, seed: int) -> Resul
 
 def _push(store: Store, jobs: int) -> None:
     entries = [
-        Entry("default", payload.Payload.new(JOB, [n, 0.002], {}, queue="default", retry=True, now=time.time()).encode())
+        Entry(
+            "default", payload.Payload.new(JOB, [n, 0.002], {}, queue="default", retry=True, now=time.time()).encode()
+        )
         for n in range(jobs)
     ]
     for start in range(0, jobs, SLICE):
@@ -125,7 +127,9 @@ def main() -> int:
         )
         try:
             wait_for(socket.exists)
-            result = run(f"unix://{socket}", directory, jobs=options.jobs, kills=options.kills, seed=options.seed + number)
+            result = run(
+                f"unix://{socket}", directory, jobs=options.jobs, kills=options.kills, seed=options.seed + number
+            )
         finally:
             server.kill()
             server.wait()

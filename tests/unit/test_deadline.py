@@ -1,3 +1,4 @@
+import contextlib
 import threading
 import time
 
@@ -7,7 +8,6 @@ from kiq_django import deadline, execution, job, registry
 from kiq_django.deadline import limit
 from kiq_django.exceptions import JobTimeout
 from kiq_django.payload import Payload
-from tests.support import wait_for
 
 
 def spin(seconds=10.0):
@@ -25,7 +25,7 @@ def test_a_block_that_takes_too_long():
 def test_a_block_in_time():
     with limit(60, "too long"):
         spin(0.001)
-    assert not deadline._watchdog._active
+    assert not any(deadline._watchdog._stacks.values())
 
 
 def test_the_shorter_limit_strikes_first_wherever_it_stands():
@@ -69,7 +69,18 @@ def test_it_never_strikes_outside_of_the_block():
             struck += 1
     spin(0.01)
     assert 0 <= struck <= 300
-    wait_for(lambda: not deadline._watchdog._active)
+    assert not any(deadline._watchdog._stacks.values())
+
+
+def test_nested_blocks_that_end_just_when_their_time_does():
+    for _ in range(200):
+        with contextlib.suppress(JobTimeout), limit(0.001, "outer"):
+            with contextlib.suppress(JobTimeout), limit(0.0005, "inner"):
+                spin(0.0005)
+            with contextlib.suppress(JobTimeout), limit(60, "inner"):
+                spin(0.0004)
+    spin(0.01)
+    assert not any(deadline._watchdog._stacks.values())
 
 
 def test_a_plain_job_has_time(monkeypatch):

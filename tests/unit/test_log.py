@@ -104,7 +104,9 @@ def tell(job, error=None):
 def test_start_and_done_in_text(listen):
     found = listen(handler())
     tell(payload(tags=["billing", "de"]))
-    about = f"pid={os.getpid()} tid={threading.get_native_id():x} class={DEFINITION} jid={JID} queue=mail tags=billing,de"
+    about = (
+        f"pid={os.getpid()} tid={threading.get_native_id():x} class={DEFINITION} jid={JID} queue=mail tags=billing,de"
+    )
     start, done = lines(found)
     assert re.fullmatch(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z {re.escape(about)} INFO: start", start)
     assert done == f"2026-11-22T17:00:00.144Z {about} elapsed=0.020 INFO: done"
@@ -317,23 +319,27 @@ def test_a_handler_that_raises_disturbs_nobody(listen):
     logging.getLogger("kiq_django.worker").error("trouble")
 
 
-@pytest.mark.parametrize("stream", ["closed", "no descriptor", "gone"])
-def test_a_broken_stream_disturbs_nobody(listen, tmp_path, monkeypatch, stream):
-    file = (tmp_path / "log").open("w")
-    found = log.BatchHandler(file)
-    if stream == "closed":
-        file.close()
-    elif stream == "no descriptor":
-        os.close(file.fileno())
-    else:
-        monkeypatch.setattr(sys, "stderr", None)
-        found.stream = None
-    listen(found)
+def _closed(path):
+    file = path.open("w")
+    file.close()
+    return file
+
+
+def _without_reader(path):
+    read, write = os.pipe()
+    os.close(read)
+    return os.fdopen(write, "w")
+
+
+@pytest.mark.parametrize("broken", [_closed, _without_reader, lambda path: None], ids=["closed", "pipe", "gone"])
+def test_a_broken_stream_disturbs_nobody(listen, tmp_path, monkeypatch, broken):
+    stream = broken(tmp_path / "log")
+    monkeypatch.setattr(sys, "stderr", None)
+    listen(log.BatchHandler(stream))
     tell(payload())
     logging.getLogger("kiq_django").error("trouble")
-    if stream == "no descriptor":
-        with pytest.raises(OSError):
-            file.close()
+    if stream:
+        stream.close()
 
 
 def test_what_no_encoding_knows_is_spelled_out(listen, tmp_path):
@@ -438,6 +444,36 @@ def test_deaths_are_errors_and_discards_are_not():
         "ERROR: unreadable, put into the dead set as it is: ValueError: not JSON",
     ]
     assert "Traceback" in mail.stream.getvalue()
+
+
+def test_a_level_above_warnings_silences_failures(listen):
+    found, own = listen(handler()), logging.StreamHandler(io.StringIO())
+    logging.getLogger("kiq_django.job").setLevel(logging.ERROR)
+    tell(payload(), raised(ValueError("gone")))
+    listen(own)
+    tell(payload(), raised(ValueError("gone")))
+    assert found.stream.getvalue() == own.stream.getvalue() == ""
+
+
+def test_an_error_that_is_false_is_an_error(listen):
+    class Empty(Exception):
+        def __len__(self):
+            return 0
+
+    found = listen(handler())
+    tell(payload(), Empty())
+    assert [line.rpartition("Z pid")[2].partition("elapsed=0.020 ")[2] for line in lines(found)[1:3]] == [
+        "INFO: fail: Empty",
+        "WARNING: Empty (attempt 1)",
+    ]
+
+
+def test_disabled_by_disable_existing_loggers(listen, monkeypatch):
+    monkeypatch.setattr(log.logger, "disabled", True)
+    found = listen(handler())
+    log.configure()
+    tell(payload())
+    assert len(lines(found)) == 2
 
 
 def test_it_works_inside_logging_settings():

@@ -1,7 +1,7 @@
 """Workers inside the test's process, on a real server: started by a call, stopped with the test."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -58,6 +58,21 @@ def encoded(name: str, *args: Any, **fields: Any) -> bytes:
     """The bytes of a job."""
     fields = {"queue": "default", "retry": True, "now": 1.5, **fields}
     return Payload.new(name, args, {}, **fields).encode()
+
+
+def numbers(raws: Iterable[bytes]) -> list[Any]:
+    """The first argument of each job."""
+    return [Payload.decode(raw).args[0] for raw in raws]
+
+
+@pytest.fixture
+def waiting(store) -> Callable[..., list[Any]]:
+    """First arguments of the jobs that wait on a queue, the next to run first."""
+
+    def look(queue: str = "default") -> list[Any]:
+        return numbers(store.queues.page(queue, 0, 10_000))
+
+    return look
 
 
 @pytest.fixture

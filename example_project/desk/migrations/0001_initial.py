@@ -16,9 +16,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("file", models.CharField(help_text="below UPLOADS", max_length=200)),
                 ("uploaded_at", models.DateTimeField(auto_now_add=True)),
@@ -44,9 +42,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("month", models.DateField(unique=True)),
                 ("orders", models.PositiveIntegerField()),
@@ -62,18 +58,14 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("start", models.PositiveIntegerField(help_text="first row, counted from 0")),
                 ("stop", models.PositiveIntegerField()),
                 ("jid", models.CharField(blank=True, max_length=24)),
                 (
                     "loaded",
-                    models.PositiveIntegerField(
-                        help_text="orders that came of it; empty until it is done", null=True
-                    ),
+                    models.PositiveIntegerField(help_text="orders that came of it; empty until it is done", null=True),
                 ),
                 (
                     "source",
@@ -91,9 +83,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("line", models.PositiveIntegerField()),
                 ("trouble", models.CharField(max_length=200)),
@@ -116,9 +106,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("number", models.CharField(max_length=40, unique=True)),
                 ("customer", models.CharField(max_length=100)),
@@ -176,9 +164,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("sent_at", models.DateTimeField(auto_now_add=True)),
                 ("order", models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, to="desk.order")),
@@ -189,9 +175,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("due_at", models.DateTimeField()),
                 ("sent_at", models.DateTimeField(null=True)),
@@ -203,18 +187,14 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("jid", models.CharField(db_index=True, max_length=24)),
                 ("job", models.CharField(max_length=100)),
                 ("queue", models.CharField(max_length=128)),
                 (
                     "retries",
-                    models.PositiveIntegerField(
-                        help_text="how often the job had been tried again before this run"
-                    ),
+                    models.PositiveIntegerField(help_text="how often the job had been tried again before this run"),
                 ),
                 (
                     "outcome",
@@ -238,9 +218,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("tracking", models.CharField(max_length=40)),
                 ("booked_at", models.DateTimeField(auto_now_add=True)),
@@ -252,9 +230,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("photo", models.CharField(max_length=40)),
                 ("width", models.PositiveIntegerField()),
@@ -264,9 +240,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["photo", "width"],
-                "constraints": [
-                    models.UniqueConstraint(fields=("photo", "width"), name="one_thumbnail_of_a_width")
-                ],
+                "constraints": [models.UniqueConstraint(fields=("photo", "width"), name="one_thumbnail_of_a_width")],
             },
         ),
         migrations.AddConstraint(

@@ -126,8 +126,8 @@ def located(jid: str, seconds: float) -> JobRecord:
     raise CommandError(f"There is no job {jid}: it is done, deleted, or never was.")
 
 
-def _noun(noun: str, help: str) -> Subcommand:
-    return Subcommand(noun, help, partial(show, noun), _set_arguments, reads=True)
+def _noun(noun: str, words: str) -> Subcommand:
+    return Subcommand(noun, words, partial(show, noun), _set_arguments, reads=True)
 
 
 SUBCOMMANDS = (

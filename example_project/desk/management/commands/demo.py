@@ -31,15 +31,9 @@ class Command(BaseCommand):
     help = "Run the photo and order desk: the web server, a worker, and a web service that fails at random."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--once", action="store_true", help="run every kind of job, print the counts, and exit"
-        )
-        parser.add_argument(
-            "--kill", action="store_true", help="with --once: kill -9 the worker in the middle"
-        )
-        parser.add_argument(
-            "--port", type=int, default=8000, help="of the pages; if it is taken, a free one is used"
-        )
+        parser.add_argument("--once", action="store_true", help="run every kind of job, print the counts, and exit")
+        parser.add_argument("--kill", action="store_true", help="with --once: kill -9 the worker in the middle")
+        parser.add_argument("--port", type=int, default=8000, help="of the pages; if it is taken, a free one is used")
         parser.add_argument("--seed", type=int, default=7, help="of the service's failures")
         parser.add_argument("--deadline", type=float, default=60, help="seconds to wait for the jobs")
 

@@ -1,0 +1,220 @@
+"""Metrics in Sidekiq's keys, on a real server."""
+
+import struct
+import threading
+
+import pytest
+
+from kiq_django import clock, histogram, plugins, registry
+from kiq_django.exceptions import StoreError, StoreUnavailable
+from kiq_django.execution import Outcome
+from kiq_django.features import metrics
+from kiq_django.features.metrics import OTHER, Flusher, Tally
+from kiq_django.payload import Payload
+from kiq_django.store.counters import JobMetrics
+from tests.jobsapp import jobs  # noqa: F401 - declares the jobs
+from tests.support import wait_for
+
+FEBRUARY = 1_770_091_500.0
+"""2026-02-03 04:05 UTC, the minute of the examples in Sidekiq's format."""
+RECORD = "tests.jobsapp.jobs.record"
+
+
+def ended(name=RECORD, *, elapsed=0.001, waited=0.0, error=None, **fields):
+    job = Payload({"class": name, "jid": "j", "args": [], "enqueued_at": FEBRUARY - waited, **fields})
+    outcome = Outcome(job, "default", registry.find(name))
+    outcome.started_at, outcome.elapsed, outcome.error = FEBRUARY, elapsed, error
+    return outcome
+
+
+def counted(*outcomes):
+    tally = Tally()
+    tally.add(outcomes)
+    return tally.take()
+
+
+@pytest.fixture
+def february(monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: FEBRUARY)
+
+
+@pytest.fixture
+def flusher(store, february):
+    return Flusher(store, Tally())
+
+
+def flush(flusher, *outcomes):
+    flusher._tally.add(outcomes)
+    flusher.tick()
+
+
+# --- counting ---
+
+
+def test_runs_failures_and_times():
+    runs = [ended(elapsed=0.3), ended(elapsed=0.02), ended(elapsed=9, error=ValueError())]
+    counts = counted(*runs)[RECORD]
+    assert (counts.runs, counts.failures) == (3, 1)
+    assert counts.run_ms == pytest.approx(320)
+    assert [(i, n) for i, n in enumerate(counts.run) if n] == [(1, 1), (7, 1)]
+
+
+def test_the_wait_is_never_negative_and_counts_for_failures_too():
+    waits = [ended(waited=-5), ended(waited=0.05), ended(waited=1e9, error=ValueError())]
+    counts = counted(*waits)[RECORD]
+    assert [(i, n) for i, n in enumerate(counts.wait) if n] == [(0, 1), (3, 1), (25, 1)]
+
+
+@pytest.mark.parametrize(("enqueued_at", "total"), [(int(FEBRUARY * 1000) - 50, 1), (None, 0), ("soon", 0), (True, 0)])
+def test_the_wait_of_other_writers_jobs(enqueued_at, total):
+    counts = counted(ended(enqueued_at=enqueued_at))[RECORD]
+    assert counts.runs == 1
+    assert sum(counts.wait) == counts.wait[3] == total
+
+
+def test_the_longest_run_has_a_bucket():
+    assert counted(ended(elapsed=1e6))[RECORD].run[histogram.SIZE - 1] == 1
+
+
+def test_a_job_inside_an_adapters_job_has_its_own_name():
+    assert set(counted(ended(wrapped="Inner"), ended(wrapped=""), ended(wrapped=7))) == {"Inner", RECORD}
+
+
+def test_strangers_are_counted_by_name_only_up_to_a_bound():
+    tally = Tally()
+    for number in range(10_000):
+        tally.add([ended(f"stranger{number}"), ended(wrapped=f"inner{number}"), ended()])
+    counts = tally.take()
+    assert len(counts) == metrics.MOST_STRANGERS + 2
+    assert counts[RECORD].runs == 10_000
+    assert sum(each.runs for each in counts.values()) == 30_000
+    tally.add([ended("another"), ended("stranger0"), ended("x" * 1_000_000)])
+    assert set(tally.take()) == {OTHER, "stranger0"}
+
+
+def test_threads_count_together():
+    tally, batch = Tally(), [ended() for _ in range(100)]
+    taken = []
+    threads = [threading.Thread(target=lambda: [tally.add(batch) for _ in range(50)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        taken.append(tally.take())
+    taken.append(tally.take())
+    assert sum(counts[RECORD].runs for counts in taken if counts) == 20_000
+
+
+# --- Sidekiq's keys ---
+
+
+def test_the_keys_of_sidekiq_7_and_8(store, flusher):
+    flush(flusher, ended("P", elapsed=0.3), ended("P", elapsed=0.02), ended("P", error=ValueError(), waited=0.05))
+    client = store.link.client
+    expected = {b"P|p": b"3", b"P|f": b"1", b"P|ms": b"320"}
+    histograms = {b"P-03-04:5", b"h|P-3-4:5", b"kiq:w|P-3-4:5"}
+    assert set(client.keys()) == {b"j|20260203|4:5", b"j|260203|4:05", b"j|260203|4:0"} | histograms
+    for key, expiry in (("j|20260203|4:5", 28_800), ("j|260203|4:05", 28_800), ("j|260203|4:0", 259_200)):
+        assert client.hgetall(key) == expected
+        assert expiry - 10 <= client.ttl(key) <= expiry
+    for key in ("P-03-04:5", "h|P-3-4:5"):
+        slots = struct.unpack(">26H", client.get(key).ljust(52, b"\0"))
+        assert [(i, n) for i, n in enumerate(slots) if n] == [(1, 1), (7, 1)]
+        assert 28_790 <= client.ttl(key) <= 28_800
+    assert client.ttl("kiq:w|P-3-4:5") > 0
+
+
+def test_flushes_add_up(store, flusher):
+    for _ in range(3):
+        flush(flusher, ended("P", elapsed=0.3))
+    assert store.link.client.hgetall("j|20260203|4:5") == {b"P|p": b"3", b"P|ms": b"900"}
+
+
+def test_nothing_counted_nothing_written(store, flusher):
+    flusher.tick()
+    assert store.link.client.dbsize() == 0
+
+
+def test_counters_stop_at_their_largest_value(store):
+    counts = JobMetrics(runs=70_000, run=[70_000] + [0] * 25)
+    store.counters.add_metrics({"P": counts}, FEBRUARY)
+    assert store.link.client.get("h|P-3-4:5")[:2] == b"\xff\xff"
+
+
+def test_names_that_sidekiqs_pages_cannot_read(store, flusher):
+    flush(flusher, ended("a|b/c"), ended("a:b:c"))
+    assert store.link.client.hgetall("j|20260203|4:5")[b"a:b:c|p"] == b"2"
+
+
+# --- Redis away ---
+
+
+class Broken:
+    """Counters of a Redis that fails."""
+
+    def __init__(self, error):
+        self.counters, self.error, self.calls = self, error, 0
+
+    def add_metrics(self, counts, now):
+        self.calls += 1
+        raise self.error
+
+
+def test_counts_outlive_an_outage(store, february):
+    tally = Tally()
+    away = Flusher(Broken(StoreUnavailable("away")), tally)
+    for _ in range(3):
+        tally.add([ended("P", elapsed=0.3)])
+        with pytest.raises(StoreUnavailable):
+            away.tick()
+    flush(Flusher(store, tally), ended("P", error=ValueError()))
+    assert store.link.client.hgetall("j|20260203|4:5") == {b"P|p": b"4", b"P|f": b"1", b"P|ms": b"900"}
+
+
+def test_a_full_redis_writes_nothing_and_loses_nothing(store, flusher):
+    client = store.link.client
+    client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreError):
+            flush(flusher, ended("P"))
+    finally:
+        client.config_set("maxmemory", 0)
+    assert client.dbsize() == 0
+    flusher.tick()
+    assert client.hget("j|20260203|4:5", "P|p") == b"1"
+
+
+def test_a_key_of_another_type_is_not_counted_again_and_again(store, flusher):
+    store.link.client.set("h|P-3-4:5", "no")
+    store.link.client.set("j|260203|4:05", "not a hash")
+    with pytest.raises(StoreError):
+        flush(flusher, ended("P"))
+    flusher.tick()
+    assert store.link.client.hget("j|20260203|4:5", "P|p") == b"1"
+
+
+# --- the service ---
+
+
+def test_the_last_flush_comes_at_the_stop(store, flusher):
+    flusher.start()
+    flusher._tally.add([ended("P")])
+    flusher.stop()
+    assert flusher.join(10)
+    assert store.link.client.hget("j|20260203|4:5", "P|p") == b"1"
+
+
+def test_it_flushes_by_itself(store, flusher, monkeypatch):
+    monkeypatch.setattr(metrics, "FLUSH_EVERY", 0.01)
+    flusher._interval = 0.01
+    flusher.start()
+    try:
+        flusher._tally.add([ended("P")])
+        wait_for(lambda: store.link.client.hget("j|20260203|4:5", "P|p") == b"1")
+    finally:
+        flusher.stop()
+        flusher.join(10)
+
+
+def test_it_is_in_force_by_default(settings):
+    settings.KIQ = {"ADAPTER": "test"}
+    assert metrics.feature in plugins.features()

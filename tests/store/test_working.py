@@ -1,0 +1,94 @@
+"""Reservation: leases, reserve, settle, and taking back what a dead owner held."""
+
+import pytest
+
+from kiq_django import conf
+from kiq_django import store as stores
+from kiq_django.store.queues import Entry
+from kiq_django.store.working import Batch, Move
+from tests.support import wait_for
+
+QUEUES = ["default"]
+
+
+@pytest.fixture
+def working(store):
+    return store.working
+
+
+@pytest.fixture
+def push(store, payload):
+    """Push jobs with these ids; the first is the next to run."""
+
+    def pushed(*jids, queue="default", **fields):
+        raws = [payload(jid, queue=queue, **fields) for jid in jids]
+        store.queues.push([Entry(queue, raw) for raw in raws])
+        return raws
+
+    return pushed
+
+
+def take(working, owner="me", queues=QUEUES, room=10):
+    """Register and reserve. Returns the payloads, the next to run first."""
+    working.register(owner, queues, 30)
+    return [raw for _, raw in working.turn([], owner, queues, room).taken]
+
+
+def settle(working, *moves, acks=(), owner="me", queue="default"):
+    [answer] = working.turn([Batch(owner, queue, list(acks), list(moves))], owner, [], 0).settled
+    return answer
+
+
+# --- leaving ---
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="retire.lua forgets the owner (ZREM) although a BLMOVE of its may still be pending: "
+    "what that takes lies on a list that no reaper ever looks at",
+)
+def test_what_a_late_waiter_of_a_retired_owner_takes_is_found(store, working, push, waiting):
+    working.register("me", QUEUES, 30)
+    waiter = store.link.client.connection_pool.make_connection()
+    keys = store.keys
+    waiter.connect()
+    waiter.send_command("BLMOVE", keys.queue("default"), keys.working("default", "me"), "RIGHT", "LEFT", 5)
+    wait_for(lambda: store.link.client.info("clients")["blocked_clients"])
+    assert working.retire("me", QUEUES) == 0
+    [raw] = push("late")
+    assert waiter.read_response() == raw
+    waiter.disconnect()
+    for queue, owner in working.expired(QUEUES):
+        working.reclaim(queue, owner, [(raw, "late", raw)])
+    assert waiting() == [raw]
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="lease.lua renews a score of 0, so the heartbeat of a stopping process takes back what retire "
+    "has given to the reaper; what was left waits until the process has ended, and a lease longer",
+)
+def test_a_retired_owner_is_not_renewed(working, push):
+    push("a")
+    take(working)
+    assert working.retire("me", QUEUES) == 1
+    assert not working.renew("me", QUEUES, 30)
+
+
+# --- the dead set ---
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="ZREMRANGEBYRANK 0 -n keeps n - 1 (settle.lua, reclaim.lua, transfer.lua); "
+    "with LIMITS dead_jobs = 1, which conf allows, a buried job is gone at once",
+)
+@pytest.mark.parametrize("limit", [1, 2])
+def test_the_dead_set_keeps_as_many_as_the_setting_says(store, settings, push, limit):
+    settings.KIQ = {**settings.KIQ, "LIMITS": {"dead_jobs": limit}}
+    assert conf.get().limits.dead_jobs == limit
+    limited = stores.get()
+    push("a", "b", "c")
+    raws = take(limited.working)
+    settle(limited.working, *[Move("bury", raw, 0, raw) for raw in raws])
+    assert [raw for raw, _ in limited.sets.page("dead", 0, 10)] == raws[-limit:]
