@@ -21,6 +21,8 @@ TAG = "kiq_django"
 """`manage.py check --tag kiq_django`."""
 REDIS_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
 REDIS_PORT = 6379
+NAMED = 3
+"""Jobs that one message names."""
 FATES = {
     "inline": "jobs run inside of the request",
     "threads": "jobs are lost with the process",
@@ -105,9 +107,9 @@ def queues(**_: Any) -> Found:
         if job.queue not in served:
             stray.setdefault(job.queue, []).append(job.name)
     for queue, jobs in stray.items():
-        others = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
+        names = ", ".join(jobs[:NAMED]) + (f" and {len(jobs) - NAMED} more" if len(jobs) > NAMED else "")
         yield checks.Warning(
-            f"{jobs[0]}{others} goes to queue {queue!r}, which is not in KIQ['QUEUES']: no worker would run it",
+            f"Jobs go to queue {queue!r}, which is not in KIQ['QUEUES']; no worker would run them: {names}",
             hint=f"Add {queue!r} to KIQ['QUEUES']. {conf.did_you_mean(queue, list(known))}",
             id="kiq_django.W005",
         )

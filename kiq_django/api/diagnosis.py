@@ -24,6 +24,7 @@ PINGS = 5
 CLOCK_WARN, CLOCK_ERROR = 1.0, 60.0
 """Seconds that this host's clock may be off the server's."""
 NEARLY_FULL = 0.9
+PACKAGES = {"django": "django", "redis": "redis-py", "hiredis": "hiredis", "orjson": "orjson"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,9 @@ def diagnose() -> list[Finding]:
 def software() -> list[Finding]:
     """Versions of what we run on."""
     found = [Finding("kiq_django", "ok", __version__), Finding("python", "ok", python_version())]
-    for package in ("Django", "redis", "hiredis", "orjson"):
+    for package, topic in PACKAGES.items():
         number = _version(package)
-        optional = "" if number else "pip install 'kiq-django[fast]' for more speed"
-        found.append(Finding(package.lower(), "ok", number or f"not installed ({optional})"))
+        found.append(Finding(topic, "ok", number or "not installed (for more speed: pip install 'kiq-django[fast]')"))
     return found
 
 
@@ -183,10 +183,10 @@ def _idle_queues(store: Store, served: set[str]) -> Iterator[Finding]:
         if queue.paused:
             by = queue.pause_note.get("by") or "another program"
             reason = queue.pause_note.get("reason")
-            text = f"paused by {by}" + (f": {reason}" if reason else "") + f"; {queue.size} jobs wait"
+            text = f"paused by {by}" + (f": {reason}" if reason else "") + f"; jobs that wait: {queue.size:,}"
             yield Finding(topic, "warn", text, f"manage.py kiq resume {queue.name}")
         elif queue.size and queue.name not in served:
-            text = f"{queue.size} jobs wait and no worker serves it"
+            text = f"no worker serves it; jobs that wait: {queue.size:,}"
             yield Finding(topic, "warn", text, f"manage.py runworker -q {queue.name}")
 
 

@@ -43,7 +43,7 @@ class Command(BaseCommand):
         add("--drain", action="store_true", help="Run what is waiting, then exit.")
         add("--reload", action=BooleanOptionalAction, default=None,
             help="Start again when code changes. Default: as settings.DEBUG.")  # fmt: skip
-        add("--log-format", choices=["text", "json"], default="text", help="Form of the log lines.")
+        add("--log-format", choices=["text", "json"], help="Form of the log lines. Default: as LOGGING says.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until a signal, and leave with an exit code."""

@@ -40,8 +40,10 @@ class Deed:
     def _to_all(self, terminal: Terminal, options: Options) -> None:
         noun, text = options["all"], options["match"]
         job_set = SETS[noun]()
-        which = f"the jobs with {text!r} in them" if text else f"all {count(job_set.size, 'job')}"
-        terminal.confirm(f"{self.name.capitalize()} {which} of {noun}?", yes=options["yes"])
+        if not options["yes"]:
+            number = sum(1 for _ in job_set.scan(text)) if text else job_set.size
+            matching = f" with {text!r} in their JSON" if text else ""
+            terminal.confirm(f"{self.name.capitalize()} {count(number, 'job')} of {noun}{matching}?", yes=False)
         terminal.say(f"{self.done} {count(self.many(job_set, options), 'job')} of {noun}.")
 
     def _to_named(self, terminal: Terminal, options: Options) -> None:

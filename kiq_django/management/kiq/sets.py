@@ -42,7 +42,7 @@ def _matching(text: str) -> str:
 def _row(job: JobRecord) -> tuple[str, ...]:
     if job.payload is None:
         return relative(job.at), "-", "(unreadable)", "-", printable(repr(job.raw), WIDE), printable(job.error, WIDE)
-    error = f"{job.error_class}: {job.error_message}" if job.error_class else ""
+    error = f"{job.error_class}: {' '.join(job.error_message.split())}" if job.error_class else ""
     return relative(job.at), job.jid, job.display_name, job.queue, call(job, WIDE), printable(error, WIDE)
 
 
