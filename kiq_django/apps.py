@@ -12,7 +12,8 @@ class KiqConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from kiq_django import jobs, registry
+        from kiq_django import checks, jobs, registry
 
         registry.autodiscover()
         jobs.refuse_unknown_options()
+        checks.register_all()

@@ -27,7 +27,7 @@ logger = logging.getLogger("kiq_django")
 class Outcome:
     """How one run of a job went."""
 
-    __slots__ = ("definition", "elapsed", "error", "interrupted", "payload", "queue", "result", "started_at")
+    __slots__ = ("definition", "elapsed", "error", "fate", "interrupted", "payload", "queue", "result", "started_at")
 
     def __init__(self, payload: Payload, queue: str, definition: Definition | None) -> None:
         self.payload = payload
@@ -38,6 +38,8 @@ class Outcome:
         """What `@job` declared; None for an unknown name."""
         self.error: BaseException | None = None
         """What the job raised."""
+        self.fate = ""
+        """What becomes of a failed job, in words for people; empty until that was decided."""
         self.result: Any = None
         """What the job returned, or the link that vetoed it."""
         self.interrupted = False

@@ -172,7 +172,9 @@ def _failure(line: Line) -> logging.LogRecord | None:
     if outcome is None or error is None or isinstance(error, Steer):
         return None
     count = outcome.payload.retry_count
-    record = _record(logging.WARNING, line, "%s (attempt %d)", said(error), 1 if count is None else count + 2)
+    attempt = 1 if count is None else count + 2
+    fate = f"; {outcome.fate}" if outcome.fate else ""
+    record = _record(logging.WARNING, line, "%s (attempt %d%s)", said(error), attempt, fate)
     if not isinstance(error, UnknownJob):
         record.exc_info = (type(error), error, error.__traceback__)
     return record

@@ -37,6 +37,9 @@ class Service:
         """Seconds before the first tick."""
         return 0.0
 
+    def last_tick(self) -> None:
+        """Called once when the service has been stopped, by its own thread: for what must not be left undone."""
+
     def start(self) -> None:
         """Start the thread."""
         self._thread = threading.Thread(target=self._run, name=f"kiq-{self.name}", daemon=True)
@@ -61,17 +64,19 @@ class Service:
     def _run(self) -> None:
         self._rest(self.first_wait)
         while not self._stopping:
-            self._guarded_tick()
+            self._guarded(self.tick)
+            self.ticks += 1
             self._rest(self.interval)
+        self._guarded(self.last_tick)
 
     def _rest(self, seconds: Callable[[], float]) -> None:
         if not self._stopping:
             self._wake.wait(seconds())
             self._wake.clear()
 
-    def _guarded_tick(self) -> None:
+    def _guarded(self, duty: Callable[[], None]) -> None:
         try:
-            self.tick()
+            duty()
         except StoreError as error:
             # The fetcher says that Redis is away; once is enough here, until it is back.
             if not self._away:
@@ -81,5 +86,3 @@ class Service:
             logger.exception("%s: an error in this round; the next one comes as planned", self.name)
         else:
             self._away = False
-        finally:
-            self.ticks += 1

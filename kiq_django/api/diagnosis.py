@@ -40,6 +40,10 @@ class Finding:
 
 def diagnose() -> list[Finding]:
     """Software, settings, and, where they name a Redis that answers, the server and the workers."""
+    try:
+        conf.get()
+    except ConfigurationError as error:
+        return [*software(), Finding("settings", "error", str(error), "Correct KIQ in the settings")]
     return [*software(), *configuration(), *_redis()]
 
 
@@ -53,18 +57,21 @@ def software() -> list[Finding]:
 
 
 def configuration() -> list[Finding]:
-    """Whether `KIQ` can be used, and what of it matters most."""
+    """What of `KIQ` matters most.
+
+    Raises:
+        ConfigurationError: it cannot be used.
+    """
+    settings = conf.get()
+    adapter = Finding("adapter", "ok", settings.adapter)
+    return [adapter, Finding("queues", "ok", f"{', '.join(settings.queues)} (KIQ['QUEUES'])"), _features()]
+
+
+def _features() -> Finding:
     try:
-        settings = conf.get()
-        features = ", ".join(feature.name for feature in plugins.features()) or "none"
+        return Finding("features", "ok", ", ".join(feature.name for feature in plugins.features()) or "none")
     except ConfigurationError as error:
-        return [Finding("settings", "error", str(error), "Correct KIQ in the settings")]
-    queues = ", ".join(settings.queues)
-    return [
-        Finding("adapter", "ok", settings.adapter),
-        Finding("queues", "ok", f"{queues} (KIQ['QUEUES'])"),
-        Finding("features", "ok", features),
-    ]
+        return Finding("features", "error", str(error))
 
 
 def server(store: Store) -> list[Finding]:

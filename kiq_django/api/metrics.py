@@ -46,14 +46,6 @@ class Figures:
         """The same for the time in the queue."""
         return histogram.percentile(self.wait, q) if any(self.wait) else None
 
-    def add(self, other: "Figures") -> None:
-        """Count what another stretch has counted."""
-        self.runs += other.runs
-        self.failures += other.failures
-        self.total_ms += other.total_ms
-        self.run = histogram.merge((self.run, other.run))
-        self.wait = histogram.merge((self.wait, other.wait))
-
 
 @dataclass(slots=True)
 class JobFigures(Figures):
@@ -111,19 +103,22 @@ class Metrics:
             for name, figures in _by_job(fields).items():
                 job = jobs.setdefault(name, JobFigures(name=name))
                 job.series[moment] = figures
-                job.add(figures)
+                job.runs += figures.runs
+                job.failures += figures.failures
+                job.total_ms += figures.total_ms
         return jobs
 
     def _add_histograms(self, jobs: Sequence[JobFigures], minutes: int) -> None:
         """A histogram lies in the minute that its runs were counted in: no other needs to be read."""
         if minutes > LONGEST_BY_MINUTE:
             return
-        places = [(job, moment) for job in jobs for moment in job.series]
-        found = self._counters.histograms([(job.name, moment) for job, moment in places])
-        for (job, moment), (run, wait) in zip(places, found, strict=True):
-            counted = Figures(run=run, wait=wait)
-            job.series[moment].add(counted)
-            job.add(counted)
+        places = [(job.name, moment) for job in jobs for moment in job.series]
+        found = iter(self._counters.histograms(places))
+        for job in jobs:
+            for figures in job.series.values():
+                figures.run, figures.wait = next(found)
+            job.run = _sum(figures.run for figures in job.series.values())
+            job.wait = _sum(figures.wait for figures in job.series.values())
 
     def _moments(self, minutes: int) -> list[datetime]:
         if not 1 <= minutes <= LONGEST:
@@ -150,3 +145,7 @@ def _by_job(fields: dict[str, int]) -> dict[str, Figures]:
 
 def _days(first: date, last: date) -> Iterable[date]:
     return (first + timedelta(days=day) for day in range((last - first).days + 1))
+
+
+def _sum(counts: Iterable[list[int]]) -> list[int]:
+    return [sum(column) for column in zip(*counts, strict=True)] or histogram.empty()

@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 from collections.abc import Mapping
+from inspect import Parameter, signature
 from typing import Any, Literal
 
 import redis
@@ -50,6 +51,9 @@ CONNECT_TIMEOUT = 3.0
 UNLIMITED = 2**31
 """redis-py 8 allows 100 connections a pool unless told otherwise; a worker may have more threads."""
 
+TAKES_NO_COMMAND = signature(ConnectionPool.get_connection).parameters["command_name"].default is not Parameter.empty
+"""redis-py up to 5.2 wants to know for which command a connection is."""
+
 _clients: dict[tuple[Target, Purpose], redis.Redis] = {}
 _guard = threading.Lock()
 
@@ -83,6 +87,11 @@ def check(target: Target) -> None:
         embedded.binary()
     else:
         _open(target, "commands")
+
+
+def take(pool: ConnectionPool) -> Any:
+    """A connection out of a pool, to be given back with `pool.release`."""
+    return pool.get_connection() if TAKES_NO_COMMAND else pool.get_connection("_")
 
 
 def renew(client: redis.Redis) -> None:

@@ -204,7 +204,7 @@ class Counters:
         for start in range(0, len(names), KEYS_A_READ):
             pipe.mget(names[start : start + KEYS_A_READ])
         found = [_counts(text) for part in self._link.execute(pipe) for text in part]
-        runs = ([max(pair) for pair in zip(*both, strict=True)] for both in zip(found[::3], found[1::3], strict=True))
+        runs = (_larger_counts(*both) for both in zip(found[::3], found[1::3], strict=True))
         return list(zip(runs, found[2::3], strict=True))
 
     def mark(self, label: str, now: float) -> None:
@@ -250,7 +250,9 @@ def _bitfield(pipe: Any, key: str, counts: Sequence[int]) -> None:
 
 def _counts(text: bytes | None) -> list[int]:
     """Redis keeps a BITFIELD only as far as it was written to."""
-    return list(COUNTERS.unpack((text or b"")[: COUNTERS.size].ljust(COUNTERS.size, b"\0")))
+    if not text:
+        return histogram.empty()
+    return list(COUNTERS.unpack(text[: COUNTERS.size].ljust(COUNTERS.size, b"\0")))
 
 
 def _names(members: Iterable[bytes]) -> list[str]:
@@ -275,3 +277,7 @@ def _larger(seven: Mapping[bytes, bytes], eight: Mapping[bytes, bytes]) -> dict[
     """We write both forms, Ruby writes one: of each number the larger one is the whole."""
     fields = {*seven, *eight}
     return {f.decode(errors="replace"): max(_integer(seven.get(f)), _integer(eight.get(f))) for f in fields}
+
+
+def _larger_counts(seven: list[int], eight: list[int]) -> list[int]:
+    return eight if seven == eight else [max(pair) for pair in zip(seven, eight, strict=True)]

@@ -58,23 +58,51 @@ class Link:
 
         A server that forgot a script (restart, SCRIPT FLUSH) has not run it, so it is sent again whole.
         """
-        pipe = self.client.pipeline(transaction=False)
-        for command in commands:
-            pipe.execute_command(*command)
-        with self.translated():
-            replies: list[Any] = pipe.execute(raise_on_error=False)
-            for index, reply in enumerate(replies):
-                if isinstance(reply, redis.exceptions.NoScriptError):
-                    sha, *rest = commands[index][1:]
-                    replies[index] = self.client.execute_command("EVAL", self._texts[sha], *rest)
-                elif isinstance(reply, redis.RedisError):
-                    raise reply
+        replies = self.exchange(commands)
+        for index, reply in enumerate(replies):
+            if isinstance(reply, redis.exceptions.NoScriptError):
+                sha, *rest = commands[index][1:]
+                replies[index] = self.call("EVAL", self._texts[sha], *rest)
+        self._refuse_errors(replies)
         return replies
+
+    def send(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Send commands in one round trip; raises for the first that was refused, the others have run."""
+        replies = self.exchange(commands)
+        self._refuse_errors(replies)
+        return replies
+
+    def exchange(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Send commands in one round trip and return the replies as the server gives them, errors among them.
+
+        This is what a job costs: it does without redis-py's pipeline object, which takes as long as the server.
+
+        Raises:
+            StoreUnavailable: what ran is unknown.
+        """
+        pool = self.client.connection_pool
+        try:
+            connection = connections.take(pool)
+            try:
+                connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+                return [_reply(connection) for _ in commands]
+            except BaseException:
+                connection.disconnect()  # a reply that is still under way must not answer the next command
+                raise
+            finally:
+                pool.release(connection)
+        except (redis.RedisError, OSError) as error:
+            raise self._in_our_words(error) from error
 
     def info(self) -> connections.ServerInfo:
         """What the server says of itself."""
         with self.translated():
             return connections.server_info(self.client)
+
+    def _refuse_errors(self, replies: Sequence[Any]) -> None:
+        for reply in replies:
+            if isinstance(reply, redis.RedisError):
+                raise self._in_our_words(reply) from reply
 
     def _knows_shebang(self) -> bool:
         if self._shebang is None:
@@ -83,14 +111,21 @@ class Link:
 
     @contextmanager
     def translated(self) -> Iterator[None]:
-        """Let errors of redis-py leave the block in our words.
-
-        A connection that leads to a demoted master is dropped, so that the next one finds the new master.
-        """
+        """Let errors of redis-py leave the block in our words."""
         try:
-            with connections.translated(self.target):
-                yield
-        except StoreError as error:
-            if error.__cause__ is not None and connections.must_disconnect(error.__cause__):
-                connections.renew(self.client)
-            raise
+            yield
+        except (redis.RedisError, OSError) as error:
+            raise self._in_our_words(error) from error
+
+    def _in_our_words(self, error: Exception) -> StoreError:
+        """A connection that leads to a demoted master is dropped, so that the next one finds the new master."""
+        if connections.must_disconnect(error):
+            connections.renew(self.client)
+        return connections.translate(error, self.target)
+
+
+def _reply(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except redis.ResponseError as error:
+        return error

@@ -51,13 +51,14 @@ class Queues:
                 waiting.setdefault(queue, []).append(raw)
             else:
                 scheduled.setdefault(keys.job_set("schedule", queue), []).extend((at, raw))
-        pipe = self._link.pipeline()
+        commands: list[tuple[Any, ...]] = []
         for queue, payloads in waiting.items():
-            pipe.execute_command("SADD", keys.queues(), queue)
-            pipe.execute_command("LPUSH", keys.queue(queue), *payloads)
+            commands.append(("SADD", keys.queues(), queue))
+            commands.append(("LPUSH", keys.queue(queue), *payloads))
         for key, pairs in scheduled.items():
-            pipe.execute_command("ZADD", key, *pairs)
-        self._link.execute(pipe)
+            commands.append(("ZADD", key, *pairs))
+        if commands:
+            self._link.send(commands)
 
     def names(self) -> list[str]:
         """Names of all queues, sorted."""

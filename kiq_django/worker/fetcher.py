@@ -154,6 +154,7 @@ class Fetcher:
                 self._round()
             except StoreError as error:
                 self._shake()
+                self._write_lines()
                 self._sleep(self._outage.note(error))
             except Exception:
                 logger.exception("An error in the fetch loop; it goes on")
@@ -161,8 +162,7 @@ class Fetcher:
                 self._sleep(LOOK_AGAIN)
         self._ownership.retire()
         self._watch.close()
-        if self._journal:
-            self._journal.flush()
+        self._write_lines()
 
     def _round(self) -> None:
         self._bell.heard()
@@ -175,8 +175,7 @@ class Fetcher:
             self._audit()
         self._turn()
         self._outage.over()
-        if self._journal:
-            self._journal.flush()
+        self._write_lines()
         if not self._fetching:
             self._let_go()
         if not self._is_over():
@@ -239,6 +238,10 @@ class Fetcher:
                 begun.append(reservation)
         self._active += len(begun)
         self._buffer.put(begun)
+
+    def _write_lines(self) -> None:
+        if self._journal:
+            self._journal.flush()
 
     # -- sleeping ---------------------------------------------------------------------------------
 

@@ -63,6 +63,7 @@ def _fail(reservation: Reservation, outcome: Outcome, error: BaseException) -> N
         chance=random.random,
         default_max=_default_max(),
     )
+    outcome.fate = decision.reason
     if decision.verdict == "retry":
         reservation.move = Move("retry", reservation.raw, decision.delay, decision.payload.encode())
         return

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from kiq_django.api import JobRecord, JobSet
 from kiq_django.api.sets import KillableSet
-from kiq_django.exceptions import KiqError
+from kiq_django.exceptions import MalformedPayload, Unsupported
 from kiq_django.management.kiq.sets import SETS, located, seconds_option
 from kiq_django.management.kiq.subcommand import Options, Subcommand, yes_option
 from kiq_django.management.kiq.terminal import Terminal, count
@@ -62,7 +62,7 @@ class Deed:
                 return f"Job {jid} has just left its place: try again."
         except CommandError as error:
             return str(error)
-        except KiqError as error:
+        except (MalformedPayload, Unsupported) as error:
             return f"Job {jid}: {error}."
         terminal.say(f"{self.done} {job.display_name} {jid}.")
         return ""
@@ -70,10 +70,18 @@ class Deed:
     def arguments(self, parser: CommandParser) -> None:
         """What it takes."""
         parser.add_argument("jids", nargs="*", metavar="JID")
-        parser.add_argument("--all", choices=self.sets, metavar="SET", help=f"all jobs of {' or '.join(self.sets)}")
-        parser.add_argument(
-            "--match", default="", metavar="TEXT", help="of those, the ones with this text in their JSON"
+        every = f"all jobs of {' or '.join(self.sets)}" + (
+            f" (of {self.usual} when none is named)" if self.usual else ""
         )
+        parser.add_argument(
+            "--all",
+            nargs="?" if self.usual else None,
+            const=self.usual,
+            choices=self.sets,
+            metavar="SET",
+            help=every,
+        )
+        parser.add_argument("--match", default="", metavar="TEXT", help="of these, those with this text in their JSON")
         seconds_option(parser)
         yes_option(parser)
 

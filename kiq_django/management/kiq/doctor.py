@@ -11,8 +11,8 @@ from kiq_django.management.kiq.subcommand import Options, Subcommand
 from kiq_django.management.kiq.terminal import Terminal, count, printable
 
 TAG = "kiq_django"
-ASKED_ALREADY = frozenset({"kiq_django.W003", "kiq_django.W004"})
-"""Checks of the server, of which the diagnosis tells more."""
+TOLD_ALREADY = frozenset(f"kiq_django.{number}" for number in ("E002", "E003", "W003", "W004", "I001"))
+"""Checks of what the diagnosis looks at too, and tells more of."""
 
 
 def doctor(terminal: Terminal, options: Options) -> None:
@@ -30,7 +30,7 @@ def doctor(terminal: Terminal, options: Options) -> None:
 def _checks() -> Iterator[Finding]:
     """The system checks of this app, those of a deployment included."""
     messages = checks.run_checks(tags=[TAG], include_deployment_checks=True)
-    shown = [message for message in messages if message.id not in ASKED_ALREADY]
+    shown = [message for message in messages if message.id not in TOLD_ALREADY]
     for message in shown:
         yield Finding(message.id or "check", _level(message), message.msg, message.hint or "")
     if not shown:

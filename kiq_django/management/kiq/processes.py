@@ -108,10 +108,8 @@ def _one(live: Sequence[Process], text: str) -> Process:
     found = [process for process in live if process.identity.startswith(text)]
     if len(found) == 1:
         return found[0]
-    known = ", ".join(process.identity for process in found or live)
-    raise CommandError(
-        f"{'Several processes' if found else 'No process'} with {text!r} at the beginning. Known: {known}"
-    )
+    which = "More than one process begins" if found else "No process begins"
+    raise CommandError(f"{which} with {text!r}: {', '.join(process.identity for process in found or live)}")
 
 
 def _arguments(parser: CommandParser) -> None:
