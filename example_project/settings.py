@@ -84,9 +84,12 @@ DESK_SERVICE = os.environ.get(
     "DESK_SERVICE", "http://127.0.0.1:8099"
 )  # the courier and the bank; `manage.py demo` starts it
 
+REDIS_URL = os.environ.get("REDIS_URL")
 KIQ = {
     # A real Valkey that the processes of this project share, unless there is a Redis to use.
-    "REDIS": os.environ.get("REDIS_URL") or f"embedded:{VAR / 'valkey'}",
+    "REDIS": REDIS_URL or f"embedded:{VAR / 'valkey'}",
+    # On a server that others use too, the desk keeps to its own keys: its worker must not run their jobs.
+    "PREFIX": os.environ.get("KIQ_PREFIX", "desk:" if REDIS_URL else ""),
     "QUEUES": {"mail": 3, "default": 2, "imports": 1, "photos": 1},
     "DEFAULTS": {"retry": 5},
     "MIDDLEWARE": {"server": ["example_project.desk.middleware.keep_book"]},

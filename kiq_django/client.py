@@ -6,9 +6,10 @@ from functools import cache
 from itertools import islice
 from typing import overload
 
-from kiq_django import adapters, clock, conf, middleware, plugins, registry, signals, transactions
+from kiq_django import adapters, clock, conf, middleware, plugins, registry, signals, transactions, wire
 from kiq_django.exceptions import PayloadError, Unsupported
-from kiq_django.payload import ABSENT, JidRange, Payload
+from kiq_django.jids import JidRange
+from kiq_django.payload import ABSENT, Payload
 
 SLICE = 1_000
 
@@ -152,10 +153,10 @@ def _stamp(payload: Payload, now: float) -> Payload:
     """A time that is not ahead means now. Only what goes to a queue has `enqueued_at`."""
     at = payload.at
     if at is None:
-        return Payload({**payload.document, "enqueued_at": now})  # `evolve` in short, on the hot path
+        return wire.outgoing(Payload({**payload.document, "enqueued_at": now}))  # `evolve` in short, on the hot path
     if at <= now:
-        return payload.evolve(at=ABSENT, enqueued_at=now)
-    return payload
+        return wire.outgoing(payload.evolve(at=ABSENT, enqueued_at=now))
+    return wire.outgoing(payload)
 
 
 def _verify(payload: Payload) -> Payload:

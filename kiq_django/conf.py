@@ -1,6 +1,7 @@
 """`settings.KIQ`, read once into frozen values. Unknown or unusable keys are refused, with a suggestion."""
 
 import difflib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
@@ -29,7 +30,7 @@ def _kind(kinds: type | tuple[type, ...], words: str) -> Check:
 
 def _number(minimum: float, words: str) -> Check:
     def check(value: Any) -> str | None:
-        wrong = isinstance(value, bool) or not isinstance(value, int | float) or not value >= minimum
+        wrong = isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value < math.inf
         return f"must be {words}, not {value!r}" if wrong else None
 
     return check
@@ -151,6 +152,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SidekiqSettings:
+    """What a Redis that is shared with Ruby may want otherwise; by default Sidekiq 6.4, 7.3 and 8.1 all read it."""
+
+    integer_times: bool = _setting(_flag, default=False)
+    """Write times as whole milliseconds, as Sidekiq 8 does. Sidekiq 6 and 7 misread them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All of `KIQ`. Keys are these names in upper case."""
 
@@ -166,6 +175,7 @@ class Settings:
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     middleware: MiddlewareSettings = field(default_factory=MiddlewareSettings)
     limits: Limits = field(default_factory=Limits)
+    sidekiq: SidekiqSettings = field(default_factory=SidekiqSettings)
     features: Sequence[str] = _setting(_paths, DEFAULT_FEATURES)
     """Dotted paths of features, ours and yours; a list replaces the default one."""
 
@@ -179,6 +189,21 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.text}. {self.hint}" if self.hint else self.text
+
+
+def check_of(section: type, name: str) -> Check:
+    """What says whether a value is usable for one key of a section."""
+    check: Check = next(each.metadata["check"] for each in fields(section) if each.name == name)
+    return check
+
+
+def lease_trouble(lease: float, heartbeat: float) -> str | None:
+    """Say why a worker could not hold a lease of so many seconds with a beat every so many, or None."""
+    if lease < 2 * heartbeat:
+        return (
+            f"The lease ({lease:g} s) must be at least twice the heartbeat ({heartbeat:g} s): one late beat is no death"
+        )
+    return None
 
 
 def did_you_mean(word: str, words: Sequence[str]) -> str:
@@ -226,6 +251,7 @@ SECTIONS: dict[str, type] = {
     "WORKER": WorkerSettings,
     "MIDDLEWARE": MiddlewareSettings,
     "LIMITS": Limits,
+    "SIDEKIQ": SidekiqSettings,
 }
 
 
@@ -242,7 +268,10 @@ def read(raw: Any) -> tuple[Settings, list[Problem]]:
             values[key.lower()] = cls(**_section(cls, raw[key], f"KIQ[{key!r}]", problems))
     if "QUEUES" in raw:
         values["queues"] = _queues(raw["QUEUES"], problems)
-    return Settings(**values), problems
+    settings = Settings(**values)
+    if trouble := lease_trouble(settings.worker.lease, settings.worker.heartbeat):
+        problems.append(Problem(f"KIQ['WORKER']: {trouble}"))
+    return settings, problems
 
 
 def _suggest_sections(plain: Mapping[Any, Any], problems: list[Problem]) -> None:

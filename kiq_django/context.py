@@ -43,8 +43,8 @@ class RunningJob:
 
     @property
     def name(self) -> str:
-        """The name under which the job was declared."""
-        return self.payload.name
+        """The name under which the job was declared, also where Rails wrapped it."""
+        return self.definition.name if self.definition else self.payload.name
 
     @property
     def attempt(self) -> int:

@@ -25,8 +25,16 @@ class MalformedPayload(KiqError, ValueError):  # noqa: N818 - a state of data, n
     """Bytes from Redis are not a job. They are kept, never dropped."""
 
 
-class UnknownJob(KiqError, LookupError):  # noqa: N818
+class NeverRun(KiqError):  # noqa: N818
+    """A job was not begun, because it is not for this process. Whatever it says about retries, it is kept."""
+
+
+class UnknownJob(NeverRun, LookupError):  # noqa: N818
     """No loaded code declares a job of this name."""
+
+
+class ForeignBatch(NeverRun):
+    """A job belongs to a batch of Sidekiq Pro (`bid`), of which only Sidekiq Pro can keep the count."""
 
 
 class ReferenceGone(KiqError, LookupError):  # noqa: N818

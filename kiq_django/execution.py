@@ -8,16 +8,15 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from kiq_django import arguments, clock, conf, deadline, middleware, plugins, registry, signals, transactions
+from kiq_django import arguments, clock, conf, deadline, middleware, plugins, registry, routing, signals, transactions
 from kiq_django.context import RunningJob, StopFlag, current
-from kiq_django.exceptions import JobTimeout, UnknownJob
+from kiq_django.exceptions import JobTimeout
 from kiq_django.payload import Payload
 from kiq_django.registry import Definition
 
@@ -76,7 +75,7 @@ def run(payload: Payload, queue: str, stop_flag: StopFlag | None = None, *, hous
     Raises:
         KeyboardInterrupt: the process is to end.
     """
-    definition = registry.find(payload.name)
+    definition = registry.find(payload.name) or routing.wrapped(payload)
     running = RunningJob(payload, queue, definition, stop_flag)
     outcome = Outcome(payload, queue, definition)
     token = current.set(running)
@@ -87,6 +86,8 @@ def run(payload: Payload, queue: str, stop_flag: StopFlag | None = None, *, hous
             _started(running)
         began = clock.monotonic()
         try:
+            if "bid" in payload.document:
+                routing.refuse_batch(payload)
             outcome.result = (_chains.get(definition) or _chain(definition, payload))(payload)
         except KeyboardInterrupt:
             raise
@@ -112,7 +113,7 @@ async def arun(payload: Payload, queue: str, stop_flag: StopFlag | None = None) 
         asyncio.CancelledError: the task around was cancelled, and the stop flag is not set. With it set, the
             cancelling is the worker's: the outcome is `interrupted`.
     """
-    definition = registry.find(payload.name)
+    definition = registry.find(payload.name) or routing.wrapped(payload)
     running = RunningJob(payload, queue, definition, stop_flag)
     outcome = Outcome(payload, queue, definition)
     token = current.set(running)
@@ -122,6 +123,8 @@ async def arun(payload: Payload, queue: str, stop_flag: StopFlag | None = None) 
         began = clock.monotonic()
         async with ThreadSensitiveContext():
             try:
+                if "bid" in payload.document:
+                    routing.refuse_batch(payload)
                 outcome.result = await (_achains.get(definition) or _achain(definition, payload))(payload)
             except KeyboardInterrupt:
                 raise
@@ -181,7 +184,7 @@ def _forget() -> None:
 
 def _chain(definition: Definition | None, payload: Payload) -> Callable[[Payload], Any]:
     if definition is None:
-        raise _unknown(payload)
+        raise routing.unknown(payload)
     if definition.is_async:
         chain = async_to_sync(_achain(definition, payload))
     else:
@@ -192,16 +195,10 @@ def _chain(definition: Definition | None, payload: Payload) -> Callable[[Payload
 
 def _achain(definition: Definition | None, payload: Payload) -> Callable[[Payload], Awaitable[Any]]:
     if definition is None:
-        raise _unknown(payload)
+        raise routing.unknown(payload)
     chain = middleware.acompose(plugins.server_links(), _aperformer(definition))
     _achains[definition] = chain
     return chain
-
-
-def _unknown(payload: Payload) -> UnknownJob:
-    near = get_close_matches(payload.name, registry.all_jobs(), n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else "`manage.py kiq jobs` lists those that are declared"
-    return UnknownJob(f"No loaded code declares a job named {payload.name!r}. {hint}")
 
 
 def _arguments(payload: Payload) -> tuple[Sequence[Any], Mapping[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from kiq_django import backtrace
 from kiq_django.exceptions import Discard, Kill, MalformedPayload
 from kiq_django.options import LONGEST, JobOptions, RetryOn
-from kiq_django.payload import Payload
+from kiq_django.payload import ABSENT, Payload
 
 DEFAULT_MAX: Final = 25
 MESSAGE_CHARACTERS: Final = 10_000
@@ -121,6 +121,8 @@ def _record(
         fields["retried_at"] = float(now)
     if payload.retry_count is None or payload.failed_at is None:
         fields["failed_at"] = float(now)  # readers, and retry_for, count on it beside a retry_count
+    if "at" in payload.document:
+        fields["at"] = ABSENT  # left inside, it would send a retry by Sidekiq back to the schedule
     if packed := _ask("", _packed_backtrace, error, _backtrace_limit(payload, options))[0]:
         fields["error_backtrace"] = packed
     failed = payload.evolve(**fields)

@@ -9,6 +9,8 @@ from example_project.desk import jobs
 from example_project.desk.kinds import KINDS, Kind
 from example_project.desk.models import ImportChunk, Order
 
+LATER = ("reports",)
+"""Kinds that add up what the others bring."""
 CHUNKS = Kind("chunks", "Import, rows", "", "", dict, jobs.import_chunk)
 
 
@@ -27,6 +29,11 @@ class Batch:
 def start(*slugs: str) -> list[Batch]:
     """Start these kinds of work."""
     return [Batch(KINDS[slug], KINDS[slug].start()) for slug in slugs]
+
+
+def start_all_but_the_last() -> list[Batch]:
+    """Start every kind of work except those that come later."""
+    return start(*(slug for slug in KINDS if slug not in LATER))
 
 
 def chunks_of(batch: Batch) -> Batch:

@@ -1,5 +1,6 @@
 """`manage.py demo --once`: every kind of job on real input, and a count of what came of it."""
 
+import secrets
 from collections.abc import Callable
 
 from example_project.demo import batches, evidence, table, tally, verdict
@@ -7,10 +8,7 @@ from example_project.demo.batches import Batch
 from example_project.demo.stage import Stage
 from example_project.demo.web import Visitor
 from example_project.desk import engine
-from example_project.desk.kinds import KINDS
 from example_project.desk.models import Order, Run
-
-LATER = ("reports",)  # they add up what the import brings
 
 
 class Rehearsal:
@@ -31,17 +29,19 @@ class Rehearsal:
         self._settle()
         self.batches += [batches.chunks_of(batch) for batch in self.batches if batch.kind.slug == "import"]
         self._settle()
-        self.batches += batches.start(*LATER)
+        self.batches += batches.start(*batches.LATER)
         self._settle()
         self._judge()
         return not self.troubles
 
     def _start(self, *, kill: bool) -> None:
         before = Run.objects.count()
-        self.batches += batches.start(*(slug for slug in KINDS if slug not in LATER))
+        self.batches += batches.start_all_but_the_last()
         if kill:
             enough = sum(len(batch.started) for batch in self.batches) // 4
-            self._wait(lambda: Run.objects.count() - before >= enough, f"{enough} runs before the kill")
+            self._wait(
+                lambda: Run.objects.count() - before >= enough and engine.held() > 0, "a good moment for the kill"
+            )
             self._kill_worker()
 
     def _kill_worker(self) -> None:
@@ -53,15 +53,10 @@ class Rehearsal:
     def _order_on_the_page(self) -> None:
         """As a customer: through gunicorn, with receipt and parcel as jobs that nobody here counts."""
         visitor = Visitor(self.stage.address)
-        fields = {
-            "customer": "Visitor",
-            "email": "visitor@example.com",
-            "photo": "cat",
-            "size": "20x30",
-            "quantity": 2,
-        }
-        visitor.send("/orders/", fields)
-        done = Order.objects.filter(customer="Visitor", receipt__isnull=False, shipment__isnull=False)
+        name = f"Visitor {secrets.token_hex(4)}"
+        prints = {"photo": "cat", "size": "20x30", "quantity": 2}
+        visitor.send("/orders/", {"customer": name, "email": "visitor@example.com", **prints})
+        done = Order.objects.filter(customer=name, receipt__isnull=False, shipment__isnull=False)
         self._wait(done.exists, "receipt and parcel of the order that was placed on the page")
         self.troubles += visitor.tour()
 

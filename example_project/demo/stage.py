@@ -48,14 +48,8 @@ class Stage:
     def start_all(self) -> None:
         """Start all three and wait until the first page is there."""
         service, web = self._service.fileno(), self._web.fileno()
-        self._spawn(
-            "service",
-            "-m",
-            "example_project.demo.service",
-            f"--seed={self.seed}",
-            f"--fd={service}",
-            fd=service,
-        )
+        courier = ("-m", "example_project.demo.service", f"--seed={self.seed}", f"--fd={service}")
+        self._spawn("service", *courier, fd=service)
         gunicorn = ("-m", "gunicorn", "--config=python:example_project.gunicorn_conf", f"--bind=fd://{web}")
         self.web = self._spawn("web server", *gunicorn, fd=web)
         self.start_worker()

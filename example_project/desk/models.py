@@ -86,7 +86,7 @@ class Order(models.Model):
     chunk = models.ForeignKey(ImportChunk, models.CASCADE, null=True, blank=True, related_name="orders")
 
     class Meta:
-        ordering = ["-pk"]
+        ordering = ["-placed_at", "-pk"]
         indexes = [models.Index(fields=["placed_at"])]
 
     def __str__(self) -> str:

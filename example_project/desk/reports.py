@@ -36,7 +36,7 @@ def write(month: date, lines: list[dict]) -> Report:
     """Write the report and its row. Written again, it replaces the former."""
     month = month.replace(day=1)
     name = f"reports/{month:%Y-%m}.html"
-    total = sum((line["turnover"] for line in lines), Decimal())
+    total = sum((line["turnover"] for line in lines), Decimal("0.00"))
     page = render_to_string("desk/report.html", {"month": month, "lines": lines, "total": total})
     with replace_file(Path(settings.MEDIA_ROOT) / name) as file:
         file.write(page.encode())

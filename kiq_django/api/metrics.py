@@ -1,8 +1,9 @@
 """How jobs did: runs, failures, run time and queue wait, by job and minute."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from kiq_django import clock, histogram
 from kiq_django import store as stores
@@ -13,6 +14,7 @@ LONGEST_BY_MINUTE = 480
 LONGEST = 4320
 """Minutes that figures of ten minutes are kept."""
 STEP = 10
+Read = Callable[[Iterable[datetime]], list[dict[str, int]]]
 
 
 @dataclass(slots=True)
@@ -74,7 +76,9 @@ class Metrics:
         Raises:
             ValueError: so many minutes are not kept.
         """
-        jobs = sorted(self._read(minutes).values(), key=lambda job: (-job.total_ms, -job.runs, job.name))[:limit]
+        read = self._counters.minutes if minutes <= LONGEST_BY_MINUTE else self._counters.ten_minutes
+        found = self._read(minutes, read).values()
+        jobs = sorted(found, key=lambda job: (-job.total_ms, -job.runs, job.name))[:limit]
         self._add_histograms(jobs, minutes)
         return jobs
 
@@ -84,7 +88,9 @@ class Metrics:
         Raises:
             ValueError: so many minutes are not kept.
         """
-        job = self._read(minutes).get(name) or JobFigures(name=name)
+        by_minute = partial(self._counters.minutes_of, name)
+        read = by_minute if minutes <= LONGEST_BY_MINUTE else self._counters.ten_minutes
+        job = self._read(minutes, read).get(name) or JobFigures(name=name)
         self._add_histograms([job], minutes)
         return job
 
@@ -94,12 +100,10 @@ class Metrics:
         found = self._counters.marks(_days(begin.date(), self._now.date()))
         return {moment: found[moment] for moment in sorted(found) if begin <= moment <= self._now}
 
-    def _read(self, minutes: int) -> dict[str, JobFigures]:
+    def _read(self, minutes: int, read: Read) -> dict[str, JobFigures]:
         moments = self._moments(minutes)
-        by_minute = minutes <= LONGEST_BY_MINUTE
-        counted = self._counters.minutes(moments) if by_minute else self._counters.ten_minutes(moments)
         jobs: dict[str, JobFigures] = {}
-        for moment, fields in zip(moments, counted, strict=True):
+        for moment, fields in zip(moments, read(moments), strict=True):
             for name, figures in _by_job(fields).items():
                 job = jobs.setdefault(name, JobFigures(name=name))
                 job.series[moment] = figures

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from kiq_django import clock
-from kiq_django import payload as codec
+from kiq_django import clock, codec
 from kiq_django import store as stores
 from kiq_django.api.records import JobRecord
 from kiq_django.exceptions import MalformedPayload, StoreRefused

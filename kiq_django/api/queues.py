@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kiq_django import clock, conf
+from kiq_django import clock
 from kiq_django import store as stores
 from kiq_django.api.budget import Budget
-from kiq_django.api.waiting import QueuedJob
+from kiq_django.api.waiting import QueuedJob, check_name
 from kiq_django.exceptions import ConfigurationError
 from kiq_django.store import Store
 from kiq_django.store.queues import State
@@ -93,31 +93,30 @@ class Queue:
 
         A job that stays is not missed, unless more than a page before it is deleted between two pages.
         """
-        return (self._job(raw) for page in self._pages() for raw in page)
+        return (self._job(raw) for page in self._pages(PAGE) for raw in page)
 
     def find(self, jid: str, budget: Budget | None = None) -> QueuedJob | None:
         """The job of this id. None when it is not here, or not within the budget (`Budget()` unless given)."""
         wanted = jid.encode(errors="replace")
         budget = Budget() if budget is None else budget
-        for page in self._pages():
+        for page in self._pages(CHUNK):
             for job in (self._job(raw) for raw in page if wanted in raw):
                 if job.jid == jid:
                     return job
-            if not budget.spend(PAGE):
+            if not budget.spend(len(page)):
                 break
         return None
 
-    def _pages(self) -> Iterator[list[bytes]]:
+    def _pages(self, limit: int) -> Iterator[list[bytes]]:
         """From the head on, where pushes shift everything and deletions shift it back.
 
         So each read begins as far back as the last one found jobs, and what was seen lately is left out.
         """
-        size = self.size
         seen: deque[list[bytes]] = deque(maxlen=REMEMBERED)
         position = 0
-        for _ in range(2 * size // PAGE + 2):  # pushed to faster than read, a list would have no end
+        for _ in range(2 * self.size // limit + 2):  # pushed to faster than read, a list would have no end
             start = max(0, position - len(seen[-1])) if seen else 0
-            wanted = position - start + PAGE
+            wanted = position - start + limit
             found = self._store.queues.page(self.name, start, wanted, oldest_first=False)
             known = {raw for page in seen for raw in page}
             seen.append([raw for raw in found if raw not in known])
@@ -151,9 +150,7 @@ class Queue:
         Raises:
             ConfigurationError: the other name is not one of a queue, or is this one's.
         """
-        if trouble := conf.queue_name_trouble(to):
-            raise ConfigurationError(trouble)
-        if to == self.name:
+        if check_name(to) == self.name:
             raise ConfigurationError(f"The jobs of {to} are there already: name another queue")
         left = self.size
         done = 0

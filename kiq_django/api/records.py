@@ -171,7 +171,11 @@ class JobRecord:
         raise self.refusal("rescheduled")
 
     def move(self, queue: str) -> bool:
-        """Put it, or send it in due time, to the back of another queue."""
+        """Put it, or send it in due time, to the back of another queue.
+
+        Raises:
+            ConfigurationError: the name cannot be a queue's.
+        """
         raise self.refusal("moved")
 
     def refusal(self, done: str) -> Unsupported:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from kiq_django import clock, registry, signals
+from kiq_django import clock, conf, registry, signals
 from kiq_django.api.records import JobRecord
-from kiq_django.exceptions import Kill
+from kiq_django.exceptions import ConfigurationError, Kill
 from kiq_django.jobs.moments import epoch
 from kiq_django.payload import ABSENT, Payload
 from kiq_django.store import Store
@@ -38,7 +38,7 @@ class QueuedJob(JobRecord):
 
     def move(self, queue: str) -> bool:
         """By way of the schedule, where a poller completes the move if we cannot."""
-        new = self.readable().evolve(queue=queue, enqueued_at=clock.now()).encode()
+        new = self.readable().evolve(queue=check_name(queue), enqueued_at=clock.now()).encode()
         if not self._transfer("schedule", new):
             return False
         self._store.sets.promote("schedule", [Promotion(new, queue, new)])
@@ -91,7 +91,7 @@ class SortedJob(JobRecord):
         return self._transfer(self._set, self.raw, epoch(when))
 
     def move(self, queue: str) -> bool:
-        return self._transfer(self._set, self.readable().evolve(queue=queue).encode(), self.score)
+        return self._transfer(self._set, self.readable().evolve(queue=check_name(queue)).encode(), self.score)
 
     def _promote(self, change: "Change") -> bool:
         payload = self.readable()
@@ -124,6 +124,17 @@ def forgiven(payload: Payload) -> Payload:
 def again(payload: Payload) -> Payload:
     """A retry by hand."""
     return fresh(forgiven(payload))
+
+
+def check_name(queue: str) -> str:
+    """The name itself.
+
+    Raises:
+        ConfigurationError: it cannot be a queue's.
+    """
+    if trouble := conf.queue_name_trouble(queue):
+        raise ConfigurationError(trouble)
+    return queue
 
 
 def announce_kill(record: JobRecord, killed: bool) -> bool:

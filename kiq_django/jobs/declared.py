@@ -9,10 +9,11 @@ from asgiref.sync import sync_to_async
 
 from kiq_django import arguments, client, clock, conf, execution, plugins, registry
 from kiq_django.client import Handle, JobIds
+from kiq_django.jids import JidRange
 from kiq_django.jobs import moments
 from kiq_django.jobs.moments import Delay, Moment
 from kiq_django.jobs.plan import OWN_OPTIONS, STAY_HERE, CallShape, Plan, build_options, hooks_of
-from kiq_django.payload import JidRange, Payload
+from kiq_django.payload import Payload
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -7,10 +7,10 @@ from inspect import Parameter
 from types import MappingProxyType
 from typing import Any
 
-from kiq_django import arguments, conf, plugins
+from kiq_django import binding, conf, plugins
+from kiq_django.codec import dumps
 from kiq_django.exceptions import ConfigurationError, PayloadError
 from kiq_django.options import JobOptions
-from kiq_django.payload import dumps
 from kiq_django.registry import Definition
 
 OWN_OPTIONS = frozenset(each.name for each in fields(JobOptions)) - {"extra"}
@@ -56,7 +56,7 @@ class CallShape:
     def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Raise the TypeError that the call would raise in the worker."""
         if kwargs or not self._least <= len(args) <= self._most:
-            arguments.bind(self._definition.signature, self._definition.target.__name__, args, kwargs)
+            binding.bind(self._definition.signature, self._definition.target.__name__, args, kwargs)
 
 
 def build_options(given: Mapping[str, Any]) -> JobOptions:

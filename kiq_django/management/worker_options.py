@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from kiq_django import conf
-from kiq_django.conf import queue_name_trouble
+from kiq_django.conf import lease_trouble, queue_name_trouble
 from kiq_django.exceptions import ConfigurationError
 from kiq_django.worker.config import DEFAULT_CAPSULE, CapsuleConfig, WorkerConfig, default_tag
 
 ENVIRONMENT_VARIABLE = "KIQ_ENV"
-NUMBERS = {"concurrency": 1, "async_concurrency": 1, "timeout": 0, "heartbeat": 0, "lease": 0, "poll_interval": 0}
-"""Numeric keys of the file, with the least value that each may have."""
-FILE_KEYS = frozenset({*NUMBERS, "queues", "tag", "labels", "require", "capsules"})
+ON_BOTH = ("concurrency", "timeout", "tag")
+"""Keys of the file that the command line has too."""
+CHECKS: dict[str, conf.Check] = {
+    **{key: conf.check_of(conf.WorkerSettings, key) for key in ("concurrency", "async_concurrency", "tag", "labels")},
+    **{key: conf.check_of(conf.WorkerSettings, key) for key in ("heartbeat", "lease", "poll_interval", "capsules")},
+    "timeout": conf.check_of(conf.WorkerSettings, "shutdown_timeout"),
+}
+FILE_KEYS = frozenset({*CHECKS, "queues", "require"})
 
 
 def worker_config(options: Mapping[str, Any]) -> WorkerConfig:
@@ -24,17 +29,16 @@ def worker_config(options: Mapping[str, Any]) -> WorkerConfig:
         options: as parsed from the command line; None is not given.
 
     Raises:
-        ConfigurationError: a value is not usable; the message names it and where it came from.
+        ConfigurationError: a value is not usable; the message names it.
     """
     settings = conf.get().worker
-    file = _file(options)
     given = {key: value for key, value in options.items() if value is not None}
-    said: dict[str, Any] = {**file, **{key: given[key] for key in ("concurrency", "timeout", "tag") if key in given}}
-    _refuse_bad_numbers(said)
+    said: dict[str, Any] = {**_file(options), **{key: given[key] for key in ON_BOTH if key in given}}
+    _refuse_unusable(said)
     queues = _command_line_queues(given["queues"]) if given.get("queues") else said.get("queues") or _settings_queues()
     main = CapsuleConfig(queues=queues, concurrency=said.get("concurrency", settings.concurrency))
     more = said.get("capsules", {} if given.get("queues") else settings.capsules)
-    return WorkerConfig(
+    config = WorkerConfig(
         capsules=[main, *(_capsule(name, value) for name, value in more.items())],
         async_concurrency=said.get("async_concurrency", settings.async_concurrency),
         shutdown_timeout=said.get("timeout", settings.shutdown_timeout),
@@ -45,6 +49,9 @@ def worker_config(options: Mapping[str, Any]) -> WorkerConfig:
         labels=said.get("labels", settings.labels),
         drain=bool(given.get("drain")),
     )
+    if trouble := lease_trouble(config.lease, config.heartbeat):
+        raise ConfigurationError(trouble)
+    return config
 
 
 def required_modules(options: Mapping[str, Any]) -> Sequence[str]:
@@ -69,6 +76,8 @@ def read_file(path: str, environment: str | None) -> dict[str, Any]:
     values = {_plain(key): value for key, value in document.items()}
     name = environment or os.environ.get(ENVIRONMENT_VARIABLE) or ""
     section = values.get(name, {}) if name else {}
+    if not isinstance(section, Mapping):
+        raise ConfigurationError(f"{path}: the section {name!r} must hold keys and values, not {section!r}")
     # A dict under a key that we do not know is the section of an environment, this one or another.
     shared = {key: value for key, value in values.items() if key in FILE_KEYS or not isinstance(value, Mapping)}
     merged = {**shared, **{_plain(key): value for key, value in section.items()}}
@@ -109,11 +118,10 @@ def _yaml(text: str, path: Path) -> Any:
         raise ConfigurationError(f"{path} is not valid YAML: {error}") from error
 
 
-def _refuse_bad_numbers(values: Mapping[str, Any]) -> None:
-    for key, least in NUMBERS.items():
-        value = values.get(key, least)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
-            raise ConfigurationError(f"{key} must be a number of at least {least}, not {value!r}")
+def _refuse_unusable(values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        if key in CHECKS and (trouble := CHECKS[key](value)):
+            raise ConfigurationError(f"{key} {trouble}")
 
 
 def _settings_queues() -> Mapping[str, int]:
@@ -131,7 +139,7 @@ def _file_queues(value: Any, where: str) -> Mapping[str, int]:
         return _weights([(str(name), weight) for name, weight in value.items()], where)
     if not isinstance(value, list) or not value:
         raise ConfigurationError(f"{where}: queues must be a list or a table of weights, not {value!r}")
-    return _weights([tuple(item) if isinstance(item, list) else _split(str(item), where) for item in value], where)
+    return _weights([item if isinstance(item, list) else _split(str(item), where) for item in value], where)
 
 
 def _split(text: str, where: str) -> tuple[str, int]:
@@ -144,7 +152,9 @@ def _split(text: str, where: str) -> tuple[str, int]:
 def _weights(pairs: Sequence[Any], where: str) -> Mapping[str, int]:
     weights: dict[str, int] = {}
     for pair in pairs:
-        name, weight = pair if len(pair) == 2 else (pair[0], 0)
+        if len(pair) not in {1, 2}:
+            raise ConfigurationError(f"{where}: a queue is a name, or a name and a weight, not {pair!r}")
+        name, weight = (*pair, 0)[:2]
         if trouble := queue_name_trouble(name):
             raise ConfigurationError(f"{where}: {trouble}")
         if isinstance(weight, bool) or not isinstance(weight, int) or weight < 0:
@@ -160,5 +170,5 @@ def _capsule(name: str, value: Any) -> CapsuleConfig:
     if unknown := set(value) - {"queues", "concurrency"}:
         raise ConfigurationError(f"{where} has the unknown key {min(unknown)!r}. Known: concurrency, queues")
     concurrency = value.get("concurrency", conf.get().worker.concurrency)
-    _refuse_bad_numbers({"concurrency": concurrency})
+    _refuse_unusable({"concurrency": concurrency})
     return CapsuleConfig(name=name, queues=_file_queues(value["queues"], where), concurrency=concurrency)

@@ -191,21 +191,32 @@ class Counters:
             pipe.hgetall(self._keys.metrics(Minute(moment).ten_minutes_8))
         return [_larger({}, reply) for reply in self._link.execute(pipe)]
 
+    def minutes_of(self, name: str, moments: Iterable[datetime]) -> list[dict[str, int]]:
+        """As `minutes`, of one job."""
+        fields = [f"{name}|{suffix}" for suffix in ("p", "f", "ms")]
+        pipe = self._link.pipeline()
+        for moment in moments:
+            pipe.hmget(self._keys.metrics(Minute(moment).bucket_7), fields)
+            pipe.hmget(self._keys.metrics(Minute(moment).bucket_8), fields)
+        replies = self._link.execute(pipe)
+        return [_larger_of(fields, *pair) for pair in zip(replies[::2], replies[1::2], strict=True)]
+
     def histograms(self, wanted: Sequence[tuple[str, datetime]]) -> list[tuple[list[int], list[int]]]:
         """Counts of run time and of queue wait, for each pair of a job and a minute."""
-        keys = self._keys
-        names: list[str] = []
-        for job, moment in wanted:
-            minute = Minute(moment)
-            names.append(keys.run_histogram_7(job, minute.histogram_7))
-            names.append(keys.run_histogram_8(job, minute.histogram_8))
-            names.append(keys.wait_histogram(job, minute.histogram_8))
+        keys, minutes = self._keys, [(job, Minute(moment)) for job, moment in wanted]
+        runs = self._read([keys.run_histogram_8(job, minute.histogram_8) for job, minute in minutes])
+        waits = self._read([keys.wait_histogram(job, minute.histogram_8) for job, minute in minutes])
+        missing = [index for index, text in enumerate(runs) if text is None]
+        older = self._read([keys.run_histogram_7(minutes[i][0], minutes[i][1].histogram_7) for i in missing])
+        for index, text in zip(missing, older, strict=True):
+            runs[index] = text
+        return [(_counts(run), _counts(wait)) for run, wait in zip(runs, waits, strict=True)]
+
+    def _read(self, names: Sequence[str]) -> list[bytes | None]:
         pipe = self._link.pipeline()
         for start in range(0, len(names), KEYS_A_READ):
             pipe.mget(names[start : start + KEYS_A_READ])
-        found = [_counts(text) for part in self._link.execute(pipe) for text in part]
-        runs = (_larger_counts(*both) for both in zip(found[::3], found[1::3], strict=True))
-        return list(zip(runs, found[2::3], strict=True))
+        return [text for part in self._link.execute(pipe) for text in part]
 
     def mark(self, label: str, now: float) -> None:
         """Note a deploy at the minute of `now`. The first label of a minute stays."""
@@ -279,5 +290,6 @@ def _larger(seven: Mapping[bytes, bytes], eight: Mapping[bytes, bytes]) -> dict[
     return {f.decode(errors="replace"): max(_integer(seven.get(f)), _integer(eight.get(f))) for f in fields}
 
 
-def _larger_counts(seven: list[int], eight: list[int]) -> list[int]:
-    return eight if seven == eight else [max(pair) for pair in zip(seven, eight, strict=True)]
+def _larger_of(fields: Sequence[str], seven: Sequence[bytes | None], eight: Sequence[bytes | None]) -> dict[str, int]:
+    values = (max(_integer(one), _integer(other)) for one, other in zip(seven, eight, strict=True))
+    return {field: value for field, value in zip(fields, values, strict=True) if value}

@@ -59,6 +59,10 @@ class Keys:
         """String: how often this job was taken back from a dead owner; expires."""
         return f"{self.prefix}kiq:recovered:{jid}"
 
+    def iteration(self, jid: str) -> str:
+        """Hash: progress of a job of Ruby's that iterates, since 7.3: `ex`, `c`, `rt`, `cancelled`. Reserved for it."""
+        return f"{self.prefix}it-{jid}"
+
     # -- processes --------------------------------------------------------------------------------
 
     def processes(self) -> str:
@@ -110,3 +114,7 @@ class Keys:
     def marks(self, day: str) -> str:
         """Hash: minute -> label of a deploy on one UTC day `YYYYMMDD`."""
         return f"{self.prefix}{day}-marks"
+
+    def mark_guard(self, label: str) -> str:
+        """String: somebody has noted this deploy within the last minute."""
+        return f"{self.prefix}deploylock-{label}"

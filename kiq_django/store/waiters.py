@@ -89,8 +89,10 @@ class Waiters:
         for queue in sorted(self._pending):
             pipe.execute_command("CLIENT", "UNBLOCK", self._ids[queue])
         replies = self._guarded(pipe.execute, raise_on_error=False)
-        self._can_unblock = not any(isinstance(reply, redis.ResponseError) for reply in replies)
-        return self._can_unblock
+        refusals = [str(reply) for reply in replies if isinstance(reply, redis.ResponseError)]
+        # A server that is loading, say, will know how to another time.
+        self._can_unblock = not any("unknown" in text.lower() or "NOPERM" in text for text in refusals)
+        return not refusals
 
     def _guarded(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         with self._link.translated():

@@ -1,6 +1,7 @@
 """The process's event loop: all `async def` jobs of all capsules run here, up to a number of their own."""
 
 import asyncio
+import logging
 import threading
 
 from kiq_django import clock, execution
@@ -10,8 +11,7 @@ from kiq_django.worker import verdict
 from kiq_django.worker.fetcher import Fetcher
 from kiq_django.worker.reservation import Reservation
 
-PATIENCE = 0.5
-"""Seconds between two looks whether the worker is stopping, while all places are taken."""
+logger = logging.getLogger("kiq_django.worker")
 
 
 class EventLoop:
@@ -22,36 +22,57 @@ class EventLoop:
         """What runs and since when (epoch seconds). Changed by the submitting threads and the loop, one key each."""
         self._places = threading.BoundedSemaphore(places)
         self._stop_flag = stop_flag
+        self._limit = places
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._closing = False
         self._start_lock = threading.Lock()
 
     def submit(self, reservation: Reservation, payload: Payload, fetcher: Fetcher) -> bool:
-        """Run an async job on the loop. Blocks while all places are taken, so that no more is fetched than can run.
+        """Run an async job on the loop.
 
         Args:
             fetcher: told when the job's thread is free again, and of the job's end.
 
         Returns:
-            False when the worker began to stop while we waited: the job was put back.
+            False when all places are taken.
         """
-        while not self._places.acquire(timeout=PATIENCE):
-            if self._stop_flag.is_set():
-                verdict.put_back(reservation)
-                return False
+        if not self._places.acquire(blocking=False):
+            return False
         self.running[reservation] = clock.now()
         fetcher.hand_off(reservation)
         self._started_loop().call_soon_threadsafe(self._begin, reservation, payload, fetcher)
         return True
 
-    def cancel(self) -> None:
-        """Cancel what runs; with the stop flag set those jobs count as interrupted."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._cancel_tasks)
+    @property
+    def is_full(self) -> bool:
+        """All places are taken."""
+        return len(self.running) >= self._limit
 
-    def _cancel_tasks(self) -> None:
-        for task in self._tasks:
+    def stop(self, timeout: float) -> None:
+        """Cancel what runs, with the stop flag set such jobs count as interrupted, and end the thread."""
+        self._closing = True
+        if self._loop is not None and self._thread is not None:
+            asyncio.run_coroutine_threadsafe(self._wind_down(timeout / 2), self._loop)
+            self._thread.join(timeout)
+
+    async def _wind_down(self, patience: float) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=patience)
+        asyncio.get_running_loop().stop()
+
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """SystemExit in a task that a job made comes out of the loop: it is that job's affair, the others go on."""
+        while not self._closing:
+            try:
+                loop.run_forever()
+            except BaseException:
+                logger.exception("A task of an async job tried to end the event loop; it goes on")
+        loop.close()
 
     def _begin(self, reservation: Reservation, payload: Payload, fetcher: Fetcher) -> None:
         task = asyncio.get_running_loop().create_task(self._run(reservation, payload, fetcher))
@@ -71,6 +92,7 @@ class EventLoop:
     def _started_loop(self) -> asyncio.AbstractEventLoop:
         with self._start_lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="kiq-asyncio", daemon=True).start()
+                self._loop = loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._serve, args=[loop], name="kiq-asyncio", daemon=True)
+                self._thread.start()
         return self._loop

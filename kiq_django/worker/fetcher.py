@@ -1,10 +1,11 @@
 """The engine's one loop per capsule: settle what finished and reserve what there is room for, in one round trip."""
 
+import contextlib
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from kiq_django import clock
 from kiq_django.exceptions import StoreError
@@ -33,8 +34,8 @@ GRACE = 0.005
 """Seconds. Waiters outlive a full house by this: quick jobs make room again before it is worth ending them."""
 LOOK_AGAIN = 1.0
 """Seconds between two looks at queues that nobody waits on: paused ones, or too many."""
-DRAIN_LOOK = 0.05
-"""Seconds between two looks of a worker that ends when there is nothing left."""
+SHORT_LOOK = 0.05
+"""Seconds between two looks where waiting does not do: while draining, on a full Redis, with a full event loop."""
 MOST_WAITERS = 16
 """Queues that are waited on, a connection each; more are looked at in turn."""
 
@@ -61,6 +62,7 @@ class Fetcher:
         audit_every: float,
         journal: Journal | None = None,
         drain: bool = False,
+        no_place: Callable[[], bool] = lambda: False,
     ) -> None:
         self._capsule = capsule
         self._working = store.working
@@ -68,18 +70,22 @@ class Fetcher:
         self._audit_every = audit_every
         self._journal = journal
         self._drain = drain
+        self._no_place = no_place
         # Written by any thread, each with one atomic step:
         self._finished: deque[Reservation] = deque()
         self._handed_off: set[Reservation] = set()
+        self._left_alone: set[str] = set()
         self._bell = Bell()
         self._fetching = True
         self._abandon = False
         self._stopping = False
-        # Written by the loop's thread only; the first three are read by others:
+        # Written by the loop's thread only; the first four are read by others:
         self.turned_at = clock.monotonic()
         """When the loop last went round (monotonic seconds): what a health check looks at."""
-        self.drained = False
-        """The queues were empty and nothing ran, when last looked."""
+        self.finished_at = 0.0
+        """When a job last ended (monotonic seconds)."""
+        self.drained_at = -1.0
+        """When the queues were last found empty with nothing running."""
         self.settler = Settler(journal, buffer.put)
         self._order = QueueOrder(capsule.queues)
         self._names = self._order.names
@@ -110,6 +116,10 @@ class Fetcher:
         """A job runs on the event loop from now on: the thread that took it is free for another."""
         self._handed_off.add(reservation)
         self._bell.ring()
+
+    def leave_alone(self, queue: str) -> None:
+        """An async job of this queue found no place on the event loop: take none from there until there is one."""
+        self._left_alone.add(queue)
 
     def note_start(self) -> None:
         """A line about a job's start waits to be written."""
@@ -193,22 +203,30 @@ class Fetcher:
         arrived = len(self._watch.arrivals)
         room = max(0, self._room() - arrived)
         looking = arrived or (self._fetching and self._look and room)
-        queues = self._order.draw() if looking else []
+        queues = self._order.draw() if arrived else self._queues() if looking else []
         if not (queues or self.settler.waiting):
             return
-        owner = self._ownership.name
+        owner, sent_at = self._ownership.name, clock.monotonic()
         turn = self._working.turn(self.settler.batches(), owner, queues, room if self._fetching else 0)
         self._confirm(turn)
         if queues:
             self._paused = turn.paused
             self._look = len(turn.taken) >= room
             self._accept(self._watch.take_arrivals() + turn.taken)
-            self.drained = not (turn.taken or arrived or self._active)
+            if not (turn.taken or arrived or self._active or self._left_alone):
+                self.drained_at = sent_at
+
+    def _queues(self) -> list[str]:
+        """Where to look now, in order."""
+        if self._left_alone and not self._no_place():
+            self._left_alone.clear()
+        return [name for name in self._order.draw() if name not in self._left_alone]
 
     def _collect(self) -> None:
         finished = self.settler.collect(self._finished)
         self._pace.note(finished, self.turned_at)
         if finished:
+            self.finished_at = clock.monotonic()
             self._active = max(0, self._active - finished)
             self._look = True
             if self._handed_off:
@@ -218,7 +236,7 @@ class Fetcher:
         ownership = self._ownership
         if turn.reaped:
             ownership.lost = True
-        for reservation in self.settler.confirm(turn.settled, reaped=turn.reaped):
+        for reservation in self.settler.confirm(turn.settled, living=ownership.living):
             if reservation.owner == ownership.name:
                 ownership.release((reservation.queue, reservation.raw))
 
@@ -228,20 +246,22 @@ class Fetcher:
 
     def _accept(self, jobs: Sequence[Place]) -> None:
         """Hand jobs to the threads; back go those that came in although we take none from their queue now."""
-        ownership, begun = self._ownership, []
+        ownership = self._ownership
+        begun: list[Reservation] = []
+        unwanted: list[Reservation] = []
         for place in jobs:
             reservation = Reservation(ownership.name, *place)
             ownership.hold(place)
-            if reservation.queue in self._paused or ownership.lost or not self._fetching:
-                self._put_back([reservation])
-            else:
-                begun.append(reservation)
+            refused = reservation.queue in self._paused or ownership.lost or not self._fetching
+            (unwanted if refused else begun).append(reservation)
+        self._put_back(unwanted)
         self._active += len(begun)
         self._buffer.put(begun)
 
     def _write_lines(self) -> None:
         if self._journal:
-            self._journal.flush()
+            with contextlib.suppress(Exception):  # a full disk must not keep jobs from being settled
+                self._journal.flush()
 
     # -- sleeping ---------------------------------------------------------------------------------
 
@@ -257,7 +277,8 @@ class Fetcher:
     def _wait(self) -> None:
         has_room = self._fetching and self._room() > 0
         if has_room and not self._look and not self._drain:
-            open_queues = [name for name in self._names if name not in self._paused]
+            closed = self._paused | self._left_alone
+            open_queues = [name for name in self._names if name not in closed]
             self._watch.wait_on(self._ownership.name, open_queues[:MOST_WAITERS])
         if not self._sleep(self._patience(has_room=has_room)) and not has_room:
             self._watch.end_waiting()
@@ -268,12 +289,15 @@ class Fetcher:
             return 0
         if not has_room:
             return GRACE if self._watch.is_waiting or len(self._buffer) else self._audit_every
-        return DRAIN_LOOK if self._drain else LOOK_AGAIN if self._unwatched else self._audit_every
+        if self._drain or self._left_alone or self._watch.is_refused:
+            return SHORT_LOOK
+        return LOOK_AGAIN if self._unwatched else self._audit_every
 
     @property
     def _unwatched(self) -> bool:
         """There are queues on which no waiter stands."""
-        return self._drain or bool(self._paused) or len(self._names) > MOST_WAITERS
+        unwaited = self._paused or self._left_alone or len(self._names) > MOST_WAITERS
+        return self._drain or bool(unwaited) or self._watch.is_refused
 
     def _sleep(self, seconds: float) -> bool:
         """True when something happened before the time was up."""
@@ -284,14 +308,13 @@ class Fetcher:
     # -- giving back ------------------------------------------------------------------------------
 
     def _release_stuck(self) -> None:
-        """Fetched ahead, and then every thread got a long job: somebody else shall have them."""
-        if not len(self._buffer) or self._finished:
+        """More is held than the threads will get to at the present pace: somebody else shall have it."""
+        if len(self._buffer) <= self._pace.ahead:
             self._stuck_since = 0.0
         elif not self._stuck_since:
             self._stuck_since = clock.monotonic()
         elif clock.monotonic() - self._stuck_since > STALE:
             self._give_back_unbegun()
-            self._pace.rate = 0.0
             self._stuck_since = 0.0
 
     def _give_back_unbegun(self) -> None:

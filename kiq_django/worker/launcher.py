@@ -16,10 +16,10 @@ from kiq_django.worker.poller import Poller
 from kiq_django.worker.reaper import Reaper
 
 logger = logging.getLogger("kiq_django.worker")
-SERVICE_PATIENCE = 1.0
+SERVICE_PATIENCE = 0.8
 """Seconds for a service to end the tick that it is in."""
-LAST_WORDS = 3.0
-"""Seconds after the deadline for what was pushed back to be written."""
+LAST_WORDS = 1.0
+"""Seconds after the deadline for what was pushed back to be written; a silent Redis must not keep us."""
 
 
 class Launcher:
@@ -52,7 +52,7 @@ class Launcher:
         self.heartbeat = Heartbeat(config, store("heartbeat"), self.managers, self._event_loop, told, self._beaten)
         upkeep = store("commands")
         self.poller = Poller(upkeep, config.poll_interval)
-        self.reaper = Reaper(upkeep, config.heartbeat)
+        self.reaper = Reaper(upkeep, config.heartbeat, config.lease)
         features = [make(upkeep) for feature in plugins.features() for make in feature.services]
         self.services: list[Service] = [self.poller, self.reaper, *features]
 
@@ -93,19 +93,20 @@ class Launcher:
         for manager in self.managers:
             manager.stop()
         in_time = self._wait(deadline, hurry)
-        if not in_time:
-            self._abandon()
-        for service in (*reversed(self.services), self.heartbeat):
-            service.stop()
-            service.join(SERVICE_PATIENCE)
-        self.heartbeat.leave()
+        told = in_time or self._abandon()
+        self._event_loop.stop(LAST_WORDS)
+        self._end_services()
+        if told:
+            self.heartbeat.leave()
         signals.send(signals.worker_exit, None, worker=self)
         return in_time
 
     @property
     def drained(self) -> bool:
-        """Every capsule found its queues empty and has nothing running."""
-        return all(manager.fetcher.drained for manager in self.managers)
+        """Nothing is left to do: every capsule found its queues empty, after the last job of all had ended."""
+        fetchers = [manager.fetcher for manager in self.managers]
+        last_end = max(fetcher.finished_at for fetcher in fetchers)
+        return all(fetcher.drained_at > last_end for fetcher in fetchers)
 
     def _wait(self, deadline: float, hurry: Callable[[], bool]) -> bool:
         waiting = list(self.managers)
@@ -113,14 +114,21 @@ class Launcher:
             waiting = [manager for manager in waiting if not manager.join(0.05)]
         return not waiting
 
-    def _abandon(self) -> None:
-        """Push back first, cancel then: it is worse to lose a job than to run it twice."""
+    def _abandon(self) -> bool:
+        """Push back first, cancel then: it is worse to lose a job than to run it twice. False when Redis is silent."""
         for manager in self.managers:
             manager.fetcher.abandon()
         end = clock.monotonic() + LAST_WORDS
-        for manager in self.managers:
-            manager.join(max(0.1, end - clock.monotonic()))
-        self._event_loop.cancel()
+        written = [manager.fetcher.join(max(0.05, end - clock.monotonic())) for manager in self.managers]
+        return all(written)
+
+    def _end_services(self) -> None:
+        services = (*reversed(self.services), self.heartbeat)
+        end = clock.monotonic() + SERVICE_PATIENCE
+        for service in services:
+            service.stop()
+        for service in services:
+            service.join(max(0.0, end - clock.monotonic()))
 
     def _beaten(self) -> None:
         signals.send(signals.worker_heartbeat, None, worker=self)

@@ -3,6 +3,7 @@
 import logging
 import threading
 
+from kiq_django import clock
 from kiq_django.context import StopFlag
 from kiq_django.store import Store
 from kiq_django.worker.buffer import Buffer
@@ -44,6 +45,7 @@ class Manager:
             audit_every=config.heartbeat,
             journal=journal,
             drain=config.drain,
+            no_place=lambda: event_loop.is_full,
         )
         self.processors = [self._processor(number) for number in range(capsule.concurrency)]
 
@@ -62,11 +64,14 @@ class Manager:
         self.fetcher.stop()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the end of everything that runs, and of the threads. False when time was up first."""
+        """Wait for the end of what runs, and of what is to be done after it. False when time was up first."""
+        deadline = clock.monotonic() + timeout
         if not self.fetcher.join(timeout):
             return False
         self._buffer.close()
-        return True
+        for processor in list(self.processors):
+            processor.thread.join(max(0.0, deadline - clock.monotonic()))
+        return not any(processor.thread.is_alive() for processor in self.processors)
 
     def _processor(self, number: int) -> Processor:
         name = f"kiq-{self.capsule.name}-{number}"

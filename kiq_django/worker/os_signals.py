@@ -1,10 +1,13 @@
 """Signals of the operating system as words in a pipe: handlers do nothing, so nothing can deadlock in them."""
 
 import contextlib
+import logging
 import os
 import select
 import signal
 from types import FrameType
+
+logger = logging.getLogger("kiq_django.worker")
 
 QUIET = frozenset({"TSTP", "USR1"})
 STOP = frozenset({"TERM", "INT"})
@@ -29,8 +32,11 @@ class SignalPipe:
             signal.siginterrupt(_number(name), False)
 
     def tell(self, name: str) -> None:
-        """Act as if the signal had come. Any thread."""
-        with contextlib.suppress(ValueError, BlockingIOError):
+        """Act as if the signal had come. Any thread. What is no signal of ours is ignored: it may come out of Redis."""
+        if name not in HANDLED:
+            logger.warning("%.20r is not a signal that a worker knows", name)
+            return
+        with contextlib.suppress(OSError):
             os.write(self._write, bytes([_number(name)]))
 
     def wait(self, seconds: float) -> list[str]:

@@ -18,7 +18,8 @@ class Outage:
     def __init__(self, who: str) -> None:
         self._who = who
         self._since: float | None = None
-        self._said = 0.0
+        self._said = -float(LOG_EVERY)
+        self._told = False
         self._wait = 0.05
 
     @property
@@ -31,8 +32,9 @@ class Outage:
         now = clock.monotonic()
         if self._since is None:
             self._since = now
-        if now - self._said >= LOG_EVERY or not self._said:
+        if now - self._said >= LOG_EVERY:
             self._said = now
+            self._told = True
             logger.error("%s: %s Running jobs go on; their ends are kept until Redis is back.", self._who, error)
         self._wait = min(LONGEST_WAIT, self._wait * 2)
         return self._wait * random.uniform(0.5, 1.0)  # noqa: S311 - spreads the return of many processes
@@ -40,5 +42,6 @@ class Outage:
     def over(self) -> None:
         """An attempt succeeded."""
         if self._since is not None:
-            logger.info("%s: Redis is back after %.1f s", self._who, clock.monotonic() - self._since)
-            self._since, self._said, self._wait = None, 0.0, 0.05
+            if self._told:
+                logger.info("%s: Redis is back after %.1f s", self._who, clock.monotonic() - self._since)
+            self._since, self._told, self._wait = None, False, 0.05

@@ -56,6 +56,11 @@ class Ownership:
             if left:
                 logger.warning("%d jobs are left for the reaper of another process", left)
 
+    @property
+    def living(self) -> str:
+        """The name, empty once it was lost."""
+        return "" if self.lost else self.name
+
     def hold(self, place: Place) -> None:
         """A job has come into memory."""
         self._held[place] += 1

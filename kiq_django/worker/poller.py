@@ -3,8 +3,8 @@
 import logging
 import random
 
-from kiq_django import clock
-from kiq_django.exceptions import MalformedPayload
+from kiq_django import clock, wire
+from kiq_django.exceptions import MalformedPayload, PayloadError
 from kiq_django.payload import ABSENT, Payload
 from kiq_django.service import Service
 from kiq_django.store import Store
@@ -54,7 +54,7 @@ class Poller(Service):
         for raw in due:
             try:
                 promotions.append(_promotion(raw))
-            except MalformedPayload as error:
+            except (MalformedPayload, PayloadError) as error:
                 logger.warning("A job of the %s set cannot be read and goes to the dead set: %s", name, error)
                 unreadable.append(Transfer(raw, raw))
         if promotions:
@@ -69,4 +69,4 @@ def _promotion(raw: bytes) -> Promotion:
     fields: dict[str, object] = {"enqueued_at": clock.now()}
     if "at" in payload.document:
         fields["at"] = ABSENT
-    return Promotion(raw, payload.queue, payload.evolve(**fields).encode())
+    return Promotion(raw, payload.queue, wire.outgoing(payload.evolve(**fields)).encode())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.db import connections
 
-from kiq_django import clock, execution, registry
+from kiq_django import clock, execution, registry, routing
 from kiq_django.context import StopFlag
 from kiq_django.exceptions import MalformedPayload
 from kiq_django.payload import Payload
@@ -83,6 +83,14 @@ class Processor:
             if not handed_on:
                 self._finish(reservation)
 
+    def _submit(self, reservation: Reservation, payload: Payload) -> bool:
+        """Hand an async job on, or give it back when the loop has no place: this thread has others to run."""
+        if self._event_loop.submit(reservation, payload, self._fetcher):
+            return True
+        verdict.put_back(reservation)
+        self._fetcher.leave_alone(reservation.queue)
+        return False
+
     def _dispatch(self, reservation: Reservation) -> bool:
         """Run a job here, or hand it on to the event loop: True."""
         try:
@@ -93,8 +101,8 @@ class Processor:
         if self._journal is not None:
             self._journal.started(payload, reservation.queue)
             self._fetcher.note_start()
-        definition = registry.find(payload.name)
+        definition = registry.find(payload.name) or routing.wrapped(payload)
         if definition is not None and definition.is_async:
-            return self._event_loop.submit(reservation, payload, self._fetcher)
+            return self._submit(reservation, payload)
         verdict.conclude(reservation, execution.run(payload, reservation.queue, self._stop_flag))
         return False

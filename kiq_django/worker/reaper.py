@@ -2,10 +2,10 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from typing import NamedTuple
 
-from kiq_django import clock
-from kiq_django.exceptions import KiqError, MalformedPayload
+from kiq_django import clock, registry, signals
+from kiq_django.exceptions import KiqError, MalformedPayload, PayloadError
 from kiq_django.payload import Payload
 from kiq_django.service import Service
 from kiq_django.store import Store
@@ -13,10 +13,22 @@ from kiq_django.store.working import RECOVERIES_THAT_KILL, RECOVERY_WINDOW
 
 logger = logging.getLogger("kiq_django.worker")
 PAGE = 100
+BURIED = "23"
+POISON = f"Its worker died {RECOVERIES_THAT_KILL} times within {RECOVERY_WINDOW // 3600} h while it held this job"
 
 
 class PoisonError(KiqError):
     """A job was running, or about to, each time when its process died."""
+
+
+class Case(NamedTuple):
+    """One job of a dead owner."""
+
+    raw: bytes
+    jid: str
+    dead: bytes
+    """What would go to the dead set; nothing for a job that says `dead: false`."""
+    payload: Payload | None
 
 
 class Reaper(Service):
@@ -25,17 +37,32 @@ class Reaper(Service):
     Whose lease has ended loses its jobs: they go to the front of their queues in their old order.
     A job to which that happens for the third time in three days goes to the dead set: it probably
     kills its process.
+
+    While Redis is away nobody can renew. So after an outage, and at its start, the reaper lets the living
+    renew first.
     """
 
-    def __init__(self, store: Store, interval: float) -> None:
+    def __init__(self, store: Store, interval: float, lease: float) -> None:
         super().__init__("reaper", interval)
         self._store = store
+        self._lease = lease
+        self._last_look = clock.monotonic()
+        self._not_before = 0.0
+
+    def first_wait(self) -> float:
+        """Seconds; as long as a living process takes to renew."""
+        return self.interval()
 
     def tick(self) -> None:
         """Take back whatever has to be, on every queue that anybody ever served."""
         queues = self._store.working.served()
-        for queue, owner in self._store.working.expired(queues) if queues else []:
-            self.reap(queue, owner)
+        now = clock.monotonic()
+        if now - self._last_look > self._lease / 2:
+            self._not_before = now + self._lease
+        self._last_look = now
+        if now >= self._not_before:
+            for queue, owner in self._store.working.expired(queues) if queues else []:
+                self.reap(queue, owner)
         self._store.processes.prune()
 
     def reap(self, queue: str, owner: str, *, force: bool = False) -> int:
@@ -47,34 +74,43 @@ class Reaper(Service):
         working = self._store.working
         total = 0
         while True:
-            raws = working.left_behind(queue, owner, PAGE)
-            fates = working.reclaim(queue, owner, [_case(raw) for raw in raws], force=force)
-            if fates is None or not raws:
+            cases = [_case(raw) for raw in working.left_behind(queue, owner, PAGE)]
+            fates = working.reclaim(queue, owner, [case[:3] for case in cases], force=force)
+            if fates is None or not cases:
                 return total
-            total += len(raws)
+            total += len(cases)
             _report(owner, queue, fates)
+            for case, fate in zip(cases, fates, strict=True):
+                if fate in BURIED:
+                    _announce_death(case)
 
 
-def _case(raw: bytes) -> tuple[bytes, str, bytes]:
-    """Payload, jid, and what would go to the dead set; nothing for a job that says `dead: false`."""
+def _case(raw: bytes) -> Case:
     try:
         payload = Payload.decode(raw)
-    except MalformedPayload:
-        return raw, hashlib.sha256(raw).hexdigest()[:24], raw
-    if payload.document.get("dead") is False:
-        return raw, payload.jid, b""
-    hours = RECOVERY_WINDOW // 3600
-    now = clock.now()
-    poisoned = payload.evolve(
+        dead = b"" if payload.document.get("dead") is False else _poisoned(payload).encode()
+    except (MalformedPayload, PayloadError):
+        return Case(raw, hashlib.sha256(raw).hexdigest()[:24], raw, None)
+    return Case(raw, payload.jid, dead, payload)
+
+
+def _poisoned(payload: Payload) -> Payload:
+    return payload.evolve(
         error_class=f"{PoisonError.__module__}.{PoisonError.__qualname__}",
-        error_message=f"Its worker died {RECOVERIES_THAT_KILL} times within {hours} h while it held this job",
-        failed_at=payload.failed_at or now,
+        error_message=POISON,
+        failed_at=payload.failed_at or clock.now(),
         retry_count=payload.retry_count or 0,
     )
-    return raw, payload.jid, poisoned.encode()
 
 
-def _report(owner: str, queue: str, fates: Sequence[str]) -> None:
+def _announce_death(case: Case) -> None:
+    definition = registry.find(case.payload.name) if case.payload else None
+    payload = _poisoned(case.payload) if case.payload else None
+    sender = definition.sender if definition else None
+    signals.send(signals.job_dead, sender, payload=payload, error=PoisonError(POISON))
+
+
+def _report(owner: str, queue: str, fates: str) -> None:
     back, buried = fates.count("1"), fates.count("2") + fates.count("3")
     if back:
         logger.warning("%s is gone: %d of its jobs are back on %s", owner, back, queue)

@@ -25,9 +25,9 @@ class Settler:
         self.waiting: list[Reservation] = []
         """Finished, and not yet known to be stored."""
         self._unsure: set[Reservation] = set()
-        self._journal = journal
         self._defer = defer
-        self._listeners = [feature.settled for feature in plugins.features() if feature.settled]
+        self._listeners: list[Callable[[Sequence[Outcome]], None]] = [journal.settled] if journal else []
+        self._listeners += [feature.settled for feature in plugins.features() if feature.settled]
         self._sent: list[list[Reservation]] = []
 
     def collect(self, finished: deque[Reservation]) -> int:
@@ -60,13 +60,13 @@ class Settler:
         """The answer was lost: what was sent may be stored or not, and is sent again."""
         self._unsure.update(self.waiting)
 
-    def confirm(self, answers: Sequence[bytes], *, reaped: bool) -> list[Reservation]:
+    def confirm(self, answers: Sequence[bytes], *, living: str) -> list[Reservation]:
         """Redis has answered.
 
         Args:
             answers: one per batch, a character per job.
-            reaped: the owner was taken for dead, so a missing job was stolen. If not, a missing job whose first
-                answer was lost had been stored by then.
+            living: the owner that nobody takes for dead. Of its jobs one that is missing, and whose first answer
+                was lost, had been stored by then; of any other owner's it was stolen.
 
         Returns:
             What is off the working lists now, stolen jobs included.
@@ -74,7 +74,7 @@ class Settler:
         stored: list[Reservation] = []
         for group, answer in zip(self._sent, answers, strict=True):
             if STOLEN in answer:
-                stored += [r for r, mark in zip(group, answer, strict=True) if self._is_stored(r, mark, reaped=reaped)]
+                stored += [r for r, mark in zip(group, answer, strict=True) if self._is_stored(r, mark, living)]
             else:
                 stored += group
         gone, self.waiting = self.waiting, []
@@ -83,8 +83,8 @@ class Settler:
         self._tell(stored)
         return gone
 
-    def _is_stored(self, reservation: Reservation, mark: int, *, reaped: bool) -> bool:
-        if mark != STOLEN or (reservation in self._unsure and not reaped):
+    def _is_stored(self, reservation: Reservation, mark: int, living: str) -> bool:
+        if mark != STOLEN or (reservation in self._unsure and reservation.owner == living):
             return True
         self.stolen += 1
         logger.warning("A job was taken back while it ran here; its end is not stored: %.120r", reservation.raw)
@@ -101,8 +101,6 @@ class Settler:
             self._publish(outcomes)
 
     def _publish(self, outcomes: list[Outcome]) -> None:
-        if self._journal:
-            self._journal.settled(outcomes)
         for listener in self._listeners:
             try:
                 listener(outcomes)

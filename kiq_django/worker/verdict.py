@@ -4,8 +4,8 @@ import logging
 import random
 from functools import partial
 
-from kiq_django import clock, conf, registry, retry, signals
-from kiq_django.exceptions import MalformedPayload
+from kiq_django import clock, conf, registry, retry, routing, signals, wire
+from kiq_django.exceptions import MalformedPayload, NeverRun
 from kiq_django.execution import Outcome
 from kiq_django.options import JobOptions
 from kiq_django.payload import Payload
@@ -44,7 +44,7 @@ def crash(reservation: Reservation, error: BaseException) -> None:
     logger.error("A job could not be handled", exc_info=error)
     try:
         payload = Payload.decode(reservation.raw)
-        outcome = Outcome(payload, reservation.queue, registry.find(payload.name))
+        outcome = Outcome(payload, reservation.queue, registry.find(payload.name) or routing.wrapped(payload))
         outcome.error = error
         conclude(reservation, outcome)
     except BaseException:
@@ -64,11 +64,13 @@ def _fail(reservation: Reservation, outcome: Outcome, error: BaseException) -> N
         default_max=_default_max(),
     )
     outcome.fate = decision.reason
+    failed = wire.outgoing(decision.payload)
     if decision.verdict == "retry":
-        reservation.move = Move("retry", reservation.raw, decision.delay, decision.payload.encode())
+        reservation.move = Move("retry", reservation.raw, decision.delay, failed.encode())
         return
-    if decision.verdict == "bury":
-        reservation.move = Move("bury", reservation.raw, 0, decision.payload.encode())
+    if decision.verdict == "bury" or (decision.verdict == "drop" and isinstance(error, NeverRun)):
+        # Not for this process: it may be a job of the next release, or of Ruby. It is never dropped.
+        reservation.move = Move("bury", reservation.raw, 0, failed.encode())
     reservation.after = partial(_announce_death, outcome, decision.payload, error)
 
 

@@ -1,10 +1,19 @@
 """What an idle fetcher sleeps on: its bell, and one blocked fetch per queue."""
 
+import logging
 import selectors
 from collections.abc import Sequence
 
+from kiq_django import clock
+from kiq_django.exceptions import StoreRefused
 from kiq_django.store.waiters import Waiters
 from kiq_django.worker.bell import Bell
+
+logger = logging.getLogger("kiq_django.worker")
+REFUSAL = 5.0
+"""Seconds until a server that refused a blocking fetch is asked again. A full Redis does, and still runs our scripts."""
+
+SAY_EVERY = 30.0
 
 
 class Watch:
@@ -15,7 +24,14 @@ class Watch:
         self._waiters = waiters
         self._selector = selectors.DefaultSelector()
         self._arrived: list[tuple[str, bytes]] = []
+        self._refused_at = -REFUSAL
+        self._said_at = -SAY_EVERY
         bell.join(self._selector)
+
+    @property
+    def is_refused(self) -> bool:
+        """The server does not let us wait just now: look instead."""
+        return clock.monotonic() - self._refused_at < REFUSAL
 
     @property
     def is_waiting(self) -> bool:
@@ -39,7 +55,8 @@ class Watch:
 
     def wait_on(self, owner: str, queues: Sequence[str]) -> None:
         """Let the next job of each of these queues come in by itself."""
-        self._waiters.arm(owner, queues, self._selector)
+        if not self.is_refused:
+            self._waiters.arm(owner, queues, self._selector)
 
     def sleep(self, seconds: float) -> bool:
         """Until something happens, at most `seconds`. True when something did."""
@@ -52,10 +69,25 @@ class Watch:
         events = self._selector.select(seconds)
         for key, _ in events:
             if key.data is not None:
-                payload = self._waiters.receive(key.data, self._selector)
-                if payload is not None:
-                    self._arrived.append((key.data, payload))
+                self._receive(key.data)
         return bool(events)
+
+    def _receive(self, queue: str) -> None:
+        try:
+            payload = self._waiters.receive(queue, self._selector)
+        except StoreRefused as error:
+            self._refused_at = clock.monotonic()
+            self._say(error)
+        else:
+            if payload is not None:
+                self._arrived.append((queue, payload))
+
+    def _say(self, error: StoreRefused) -> None:
+        if self._refused_at - self._said_at > SAY_EVERY:
+            self._said_at = self._refused_at
+            logger.warning(
+                "Waiting for jobs is refused: %s The queues are looked at many times a second instead.", error
+            )
 
     def end_waiting(self) -> None:
         """Nothing comes in by itself any more; what had come shows in `arrivals`."""

@@ -15,7 +15,7 @@ from tests.support import wait_for
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
 ROOT = Path(__file__).parents[2]
-ELSEWHERE = ("REDIS_URL", "REDIS_PROVIDER", "DATABASE_URL")
+ELSEWHERE = ("REDIS_URL", "REDIS_PROVIDER", "KIQ_PREFIX", "DATABASE_URL")
 PROCESSES = Path("/proc")
 COUNTS_OF_A_QUIET_RUN = {
     "Thumbnails": (25, 25, 0, 0, 0, 0),

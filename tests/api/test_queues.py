@@ -117,8 +117,8 @@ def test_find_looks_at_the_id_not_at_the_text(put):
 
 def test_find_ends_with_its_budget(put, put_many):
     put(jid="f" * 24)
-    put_many("queue", 300)
-    budget = Budget(jobs=100)
+    put_many("queue", 1_200)
+    budget = Budget(jobs=600)
     assert Queue("default").find("f" * 24, budget) is None
     assert budget.exhausted
     complete = Budget()

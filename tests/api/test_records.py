@@ -6,7 +6,7 @@ import pytest
 
 from kiq_django import backtrace, clock, signals
 from kiq_django.api import DeadSet, JobRecord, Queue, RetrySet, ScheduledSet
-from kiq_django.exceptions import Kill, MalformedPayload, Unsupported
+from kiq_django.exceptions import ConfigurationError, Kill, MalformedPayload, Unsupported
 from tests.jobsapp import jobs
 
 MALFORMED = [b"", b"[1]", b"null", b'{"class":1}', b"\xff\xfe", b'{"class":"A","jid":7,"args":[]}', b"NaN"]
@@ -116,6 +116,12 @@ class TestWaiting:
         assert "slow" in [queue.name for queue in Queue.all()]
         assert job.move("slow") is False
         assert Queue("slow").size == 1
+
+    def test_moves_to_no_queue_of_a_bad_name(self, put):
+        put()
+        with pytest.raises(ConfigurationError, match="not a queue name"):
+            Queue("default").next.move("no such name!")
+        assert Queue("default").size == 1
 
     def test_actions_that_make_no_sense_say_so(self, put):
         put()

@@ -42,11 +42,6 @@ def settle(working, *moves, acks=(), owner="me", queue="default"):
 # --- leaving ---
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="retire.lua forgets the owner (ZREM) although a BLMOVE of its may still be pending: "
-    "what that takes lies on a list that no reaper ever looks at",
-)
 def test_what_a_late_waiter_of_a_retired_owner_takes_is_found(store, working, push, waiting):
     working.register("me", QUEUES, 30)
     waiter = store.link.client.connection_pool.make_connection()
@@ -63,11 +58,6 @@ def test_what_a_late_waiter_of_a_retired_owner_takes_is_found(store, working, pu
     assert waiting() == [raw]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="lease.lua renews a score of 0, so the heartbeat of a stopping process takes back what retire "
-    "has given to the reaper; what was left waits until the process has ended, and a lease longer",
-)
 def test_a_retired_owner_is_not_renewed(working, push):
     push("a")
     take(working)
@@ -78,11 +68,6 @@ def test_a_retired_owner_is_not_renewed(working, push):
 # --- the dead set ---
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="ZREMRANGEBYRANK 0 -n keeps n - 1 (settle.lua, reclaim.lua, transfer.lua); "
-    "with LIMITS dead_jobs = 1, which conf allows, a buried job is gone at once",
-)
 @pytest.mark.parametrize("limit", [1, 2])
 def test_the_dead_set_keeps_as_many_as_the_setting_says(store, settings, push, limit):
     settings.KIQ = {**settings.KIQ, "LIMITS": {"dead_jobs": limit}}

@@ -18,9 +18,10 @@ from django.utils.translation import gettext_lazy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiq_django import arguments
+from kiq_django import arguments, binding
+from kiq_django.codec import dumps, loads
 from kiq_django.exceptions import ArgumentError, MalformedPayload, ReferenceGone
-from kiq_django.payload import Payload, dumps, loads
+from kiq_django.payload import Payload
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -382,7 +383,7 @@ class TestBind:
         ],
     )
     def test_calls_that_work(self, function, args, kwargs):
-        arguments.bind(signature(function), "send", args, kwargs)
+        binding.bind(signature(function), "send", args, kwargs)
 
     @pytest.mark.parametrize(
         ("function", "args", "kwargs", "text"),
@@ -409,10 +410,10 @@ class TestBind:
     )
     def test_calls_that_do_not(self, function, args, kwargs, text):
         with pytest.raises(TypeError) as caught:
-            arguments.bind(signature(function), "send_receipt", args, kwargs)
+            binding.bind(signature(function), "send_receipt", args, kwargs)
         assert str(caught.value) == f"send_receipt() {text}; the job was not enqueued"
         with pytest.raises(TypeError):
             function(*args, **kwargs)
 
     def test_a_uuid_is_only_a_value(self):
-        arguments.bind(signature(lambda a: 0), "f", (UUID(int=1),), {})
+        binding.bind(signature(lambda a: 0), "f", (UUID(int=1),), {})

@@ -5,7 +5,8 @@ from django.db import transaction
 
 from kiq_django import adapters, client, clock, signals
 from kiq_django.exceptions import PayloadError, Unsupported
-from kiq_django.payload import JidRange, Payload
+from kiq_django.jids import JidRange
+from kiq_django.payload import Payload
 from tests.jobsapp import jobs
 
 

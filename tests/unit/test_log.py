@@ -17,6 +17,10 @@ from kiq_django import log, registry, signals
 from kiq_django.context import RunningJob, current
 from kiq_django.exceptions import Discard
 from kiq_django.execution import Outcome
+from kiq_django.log.escaping import one_line
+from kiq_django.log.formatters import FORMATTERS
+from kiq_django.log.lines import logger, told
+from kiq_django.log.subject import Subject
 from kiq_django.payload import Payload
 from tests.jobsapp import jobs  # noqa: F401 - declares the jobs
 
@@ -68,7 +72,7 @@ def _bare_logging(monkeypatch):
 
 def handler(form="text", level=logging.NOTSET):
     found = log.BatchHandler(io.StringIO(), level)
-    found.setFormatter(log.FORMATTERS[form]())
+    found.setFormatter(FORMATTERS[form]())
     return found
 
 
@@ -209,18 +213,18 @@ def test_a_batch_is_one_write(listen):
 def one_line_of(record_lines):
     (line,) = record_lines
     assert len(line.splitlines()) == 1
-    assert log.one_line(line) == line
+    assert one_line(line) == line
     return line
 
 
 @given(texts, texts, texts, st.lists(texts, max_size=2), texts)
 def test_any_text_in_any_field_gives_one_line_a_record(name, jid, queue, tags, message):
-    job = log.Subject(payload(**{"class": name, "jid": jid, "tags": tags}), queue, 31)
+    job = Subject(payload(**{"class": name, "jid": jid, "tags": tags}), queue, 31)
     outcome = ended(payload(), ValueError(message))
     for end in (None, ended(payload()), outcome):
         for form in (log.TextFormatter(), log.JsonFormatter()):
             whole = form.job_line((1_795_366_800.0, job, end), 12)
-            record = form.format(log._told((1_795_366_800.0, job, end)))
+            record = form.format(told((1_795_366_800.0, job, end)))
             assert one_line_of([whole]) == one_line_of(record.split("\n")).replace(str(os.getpid()), "12", 1) or (
                 json.loads(whole) == {**json.loads(record), "pid": 12}
             )
@@ -228,7 +232,7 @@ def test_any_text_in_any_field_gives_one_line_a_record(name, jid, queue, tags, m
 
 @given(texts, texts, texts)
 def test_fields_cannot_make_fields(name, jid, queue):
-    job = log.Subject(payload(**{"class": name, "jid": jid}), queue, 31)
+    job = Subject(payload(**{"class": name, "jid": jid}), queue, 31)
     line = log.TextFormatter().job_line((1_795_366_800.0, job, None), 12)
     assert [field.partition("=")[0] for field in line.split(" ")[1:-2]] == ["pid", "tid", "class", "jid", "queue"]
 
@@ -469,7 +473,7 @@ def test_an_error_that_is_false_is_an_error(listen):
 
 
 def test_disabled_by_disable_existing_loggers(listen, monkeypatch):
-    monkeypatch.setattr(log.logger, "disabled", True)
+    monkeypatch.setattr(logger, "disabled", True)
     found = listen(handler())
     log.configure()
     tell(payload())

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kiq_django import payload as module
+from kiq_django import codec as module
 from kiq_django.exceptions import MalformedPayload, PayloadError
-from kiq_django.payload import ABSENT, JidRange, Payload, new_jid
+from kiq_django.jids import JidRange, new_jid
+from kiq_django.payload import ABSENT, Payload
 
 JID = "0123456789abcdef01234567"
 JOB = {"retry": True, "queue": "default", "class": "shop.jobs.invoice", "args": [1], "jid": JID}
@@ -88,7 +89,7 @@ class TestCodec:
         with pytest.raises(PayloadError):
             module.dumps([None, {"a": value}])
 
-    @pytest.mark.parametrize("value", [object(), {1, 2}, b"x", module.ABSENT, uuid4()])
+    @pytest.mark.parametrize("value", [object(), {1, 2}, b"x", ABSENT, uuid4()])
     def test_refuses_to_write_other_types(self, codec, value):
         with pytest.raises(PayloadError, match="JSON"):
             module.dumps({"a": value})

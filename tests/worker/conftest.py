@@ -1,6 +1,5 @@
 """Workers inside the test's process, on a real server: started by a call, stopped with the test."""
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -16,10 +15,13 @@ from kiq_django.worker.config import CapsuleConfig, WorkerConfig
 from kiq_django.worker.launcher import Launcher
 from tests import faults
 from tests.conftest import server_programs
-from tests.support import wait_for
 
 QUICK = {"heartbeat": 0.2, "lease": 30, "poll_interval": 0.1, "shutdown_timeout": 5}
 """A worker whose every clock is fast; its lease is not, so that only those who want it are reaped."""
+
+
+_ended: list[Launcher] = []
+"""To go as soon as a stopped worker closes its event loop: one that is collected open disturbs whoever runs then."""
 
 
 @pytest.fixture(autouse=True)
@@ -96,20 +98,7 @@ def start(store) -> Iterator[Callable[..., Launcher]]:
     for launcher in started:
         if not all(manager.join(0) for manager in launcher.managers):
             launcher.stop(0)
-        _close_loop(launcher)
-
-
-def _close_loop(launcher: Launcher) -> None:
-    """To go as soon as a stopped worker does this: a loop that is collected open disturbs whoever runs then."""
-    loop = launcher._event_loop._loop
-    if loop is not None and not loop.is_closed():
-        loop.call_soon_threadsafe(loop.stop)
-        wait_for(lambda: not loop.is_running())
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True)) if tasks else None
-        loop.close()
+        _ended.append(launcher)
 
 
 @pytest.fixture

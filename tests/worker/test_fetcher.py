@@ -44,11 +44,6 @@ def fetch(store):
 # --- order ---
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Fetcher._accept gives back one by one, so _put_back cannot reverse: what a turn brings in "
-    "while `quiet` is called goes back in reverse order",
-)
 def test_jobs_that_come_in_while_it_gets_quiet_go_back_in_their_old_order(fetch, push, waiting, monkeypatch):
     for number in range(4):
         push("job", number)
@@ -71,11 +66,6 @@ def test_jobs_that_come_in_while_it_gets_quiet_go_back_in_their_old_order(fetch,
 # --- prefetch ---
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Fetcher._release_stuck starts anew whenever a job finishes, so what was fetched ahead of quick jobs "
-    "waits behind slower ones (9 ms each: 290 ms measured; up to 500 jobs ahead), other processes idle",
-)
 def test_what_was_fetched_ahead_goes_back_when_jobs_get_slower(fetch, push, monkeypatch):
     pace = SimpleNamespace(ahead=30, rate=0.0, note=lambda finished, now: None)
     for number in range(31):
@@ -97,11 +87,6 @@ def test_what_was_fetched_ahead_goes_back_when_jobs_get_slower(fetch, push, monk
 # --- trouble ---
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a settle whose answer was lost is confirmed with `reaped` of the owner that reserves now; after the "
-    "heartbeat has noticed the reaping that is the new one, and a stolen job counts as stored, callbacks included",
-)
 def test_a_job_that_was_taken_back_during_an_outage_is_stolen(fetch, push, proxy, store):
     push("job", 1)
     hands = fetch(store=stores.get("fetch"))
@@ -110,18 +95,13 @@ def test_a_job_that_was_taken_back_during_an_outage_is_stolen(fetch, push, proxy
     proxy.refuse()
     hands.fetcher.finish(reservation)
     wait_for(lambda: hands.fetcher._outage.lasting)
-    assert Reaper(store, 5).reap("default", reservation.owner, force=True) == 1
+    assert Reaper(store, 5, 30).reap("default", reservation.owner, force=True) == 1
     hands.fetcher._ownership.lost = True  # what the heartbeat finds at its next beat
     proxy.accept()
     wait_for(lambda: not hands.fetcher.settler.waiting)
     assert (hands.fetcher.settler.processed, hands.fetcher.settler.stolen) == (0, 1)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="on a full Redis each BLMOVE is refused and each turn succeeds, so Outage.over resets what Outage.note "
-    "has said: tens of error lines a second, instead of one in 30 s",
-)
 def test_a_full_redis_is_told_once(fetch, store, caplog):
     caplog.set_level(logging.INFO, "kiq_django.worker")
     hands = fetch()

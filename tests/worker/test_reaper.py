@@ -10,15 +10,10 @@ from tests.support import wait_for
 from tests.worker.conftest import encoded
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="after an outage longer than the lease every lease has ended, and the first reaper to reach Redis takes "
-    "the running jobs of all live processes: all run twice, and the third such outage in 72 h buries them",
-)
 def test_after_an_outage_the_living_may_renew_first(own_server, settings):
     settings.KIQ = {**settings.KIQ, "REDIS": {"url": own_server.url, "socket_timeout": 0.3}}
     store = stores.get()
-    reaper = Reaper(store, 5)
+    reaper = Reaper(store, 5, lease=0.2)
     store.queues.push([Entry("default", encoded("job"))])
     store.working.register("alive", ["default"], 0.2)
     assert store.working.turn([], "alive", ["default"], 1).taken

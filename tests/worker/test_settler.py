@@ -21,11 +21,6 @@ class FullDisk:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.xfail(
-    strict=True,
-    reason="Settler._publish and the fetcher call the journal unguarded: one that raises tears each turn apart, "
-    "what was reserved in it comes back as a ghost, and every batch costs LOOK_AGAIN; the last flush breaks the thread",
-)
 def test_a_journal_that_cannot_write_does_not_hold_jobs_up(start, declare, push, done):
     declare(done.append, name="note")
     for number in range(10):

@@ -1,6 +1,5 @@
 """What becomes of a job after its run."""
 
-import pytest
 
 from kiq_django.exceptions import UnknownJob
 from kiq_django.execution import Outcome
@@ -19,10 +18,5 @@ def concluded(error, definition=None, **fields):
     return reservation
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="retry.decide drops what says retry: false, unknown names included: while a deploy rolls, an old worker "
-    "acknowledges a new job that never ran",
-)
 def test_an_unknown_name_is_never_dropped():
     assert concluded(UnknownJob("job"), retry=False).move is not None

@@ -34,7 +34,7 @@ def _checks() -> Iterator[Finding]:
     for message in shown:
         yield Finding(message.id or "check", _level(message), message.msg, message.hint or "")
     if not shown:
-        yield Finding("checks", "ok", "manage.py check --deploy has nothing to say")
+        yield Finding("checks", "ok", "manage.py check --deploy has nothing more to say")
 
 
 def _level(message: checks.CheckMessage) -> Level:

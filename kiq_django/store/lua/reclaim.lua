@@ -25,13 +25,16 @@ for i = 8, #ARGV, 2 do
   if redis.call('LREM', KEYS[2], 1, raw) == 1 then
     local times = redis.call('INCR', counter)
     redis.call('EXPIRE', counter, ARGV[4])
+    if times >= tonumber(ARGV[3]) then
+      redis.call('DEL', counter)
+    end
     if times < tonumber(ARGV[3]) then
       redis.call('RPUSH', KEYS[3], raw)
       fate = 1
     elseif dead ~= '' then
       redis.call('ZADD', KEYS[4], string.format('%.6f', now), dead)
       redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', string.format('%.6f', now - tonumber(ARGV[6])))
-      redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -tonumber(ARGV[5]))
+      redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -tonumber(ARGV[5]) - 1)
       fate = 2
     else
       fate = 3

@@ -34,6 +34,6 @@ for i = n + 4, #ARGV, 4 do
 end
 if buried then
   redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', string.format('%.6f', now - tonumber(ARGV[2])))
-  redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -tonumber(ARGV[1]))
+  redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -tonumber(ARGV[1]) - 1)
 end
 return table.concat(answer)

@@ -25,6 +25,6 @@ for i = 4, #ARGV, 3 do
 end
 if ARGV[2] ~= '0' then
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.6f', now - tonumber(ARGV[3])))
-  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -tonumber(ARGV[2]))
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -tonumber(ARGV[2]) - 1)
 end
 return table.concat(answer)

@@ -1,0 +1,53 @@
+"""Which declared job a payload is for where its name alone does not tell, and which payloads are not for us."""
+
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+from kiq_django import activejob, registry
+from kiq_django.exceptions import ForeignBatch, UnknownJob
+from kiq_django.payload import Payload
+from kiq_django.registry import Definition
+
+
+def wrapped(payload: Payload) -> Definition | None:
+    """The declared job inside of ActiveJob's wrapper: `registry.find(payload.name) or wrapped(payload)`.
+
+    It has the options of the declaration, and takes the wrapper's argument.
+    """
+    name = activejob.job_class(payload.name, payload.args)
+    definition = registry.find(name) if name else None
+    return _unwrapping(definition) if definition else None
+
+
+def unknown(payload: Payload) -> UnknownJob:
+    """The error of a payload whose job nobody declares here."""
+    name = activejob.job_class(payload.name, payload.args) or payload.name
+    near = get_close_matches(name, registry.all_jobs(), n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else "`manage.py kiq jobs` lists those that are declared"
+    return UnknownJob(f"No loaded code declares a job named {name!r}. {hint}")
+
+
+def refuse_batch(payload: Payload) -> None:
+    """Refuse a job that says `bid`: run here, it would keep its batch from ever completing.
+
+    Raises:
+        ForeignBatch: it names a batch.
+    """
+    if batch := payload.document.get("bid"):
+        raise ForeignBatch(
+            f"This job belongs to the batch {batch!r} (its field 'bid'), which only Sidekiq Pro can complete: it was "
+            "not run. Push it outside of the batch, or to a queue that Ruby serves"
+        )
+
+
+@cache
+def _unwrapping(definition: Definition) -> Definition:
+    """A declared job as it is called with ActiveJob's description of the call."""
+
+    def perform(job: activejob.Fields) -> Any:
+        args, kwargs = activejob.call(job)
+        return definition.call(args, kwargs)
+
+    return replace(definition, target=perform, is_class=False)
