@@ -11,7 +11,7 @@ from kiq_django.worker.bell import Bell
 
 logger = logging.getLogger("kiq_django.worker")
 REFUSAL = 5.0
-"""Seconds until a server that refused a blocking fetch is asked again. A full Redis does, and still runs our scripts."""
+"""Seconds until a server that refused a blocking fetch is asked again. A full Redis does, and runs our scripts."""
 
 SAY_EVERY = 30.0
 

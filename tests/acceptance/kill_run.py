@@ -1,7 +1,7 @@
 """Kill workers at random while jobs run, then count: `python -m tests.acceptance.kill_run --jobs 5000 --kills 20`.
 
-Every job appends one line to a file. At the end nothing may be missing, and no more may have run twice than were in flight
-in the workers that were killed.
+Every job appends one line to a file. At the end nothing may be missing, and no more may have run twice than
+were in flight in the workers that were killed.
 """
 
 import argparse

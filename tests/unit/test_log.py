@@ -17,6 +17,7 @@ from kiq_django import log, registry, signals
 from kiq_django.context import RunningJob, current
 from kiq_django.exceptions import Discard
 from kiq_django.execution import Outcome
+from kiq_django.log import job_journal
 from kiq_django.log.escaping import one_line
 from kiq_django.log.formatters import FORMATTERS
 from kiq_django.log.lines import logger, told
@@ -178,7 +179,7 @@ def test_ends_without_a_start_are_told(listen):
 
 def test_jobs_that_were_taken_back_are_forgotten(monkeypatch, listen):
     listen(handler())
-    monkeypatch.setattr(log, "MOST_RUNNING", 10)
+    monkeypatch.setattr(job_journal, "MOST_RUNNING", 10)
     journal = log.JobJournal()
     for _ in range(95):
         journal.started(payload(), "mail")
