@@ -1,6 +1,5 @@
 """What a process says of itself, and what it is told."""
 
-
 from kiq_django.worker.os_signals import SignalPipe
 
 

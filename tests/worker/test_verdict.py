@@ -1,6 +1,5 @@
 """What becomes of a job after its run."""
 
-
 from kiq_django.exceptions import UnknownJob
 from kiq_django.execution import Outcome
 from kiq_django.payload import Payload
