@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& { echo "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format types floors clean
+.PHONY: help env demo test lint format types floors kills clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -51,6 +51,9 @@ types: $(STAMP)  ## Check types with mypy, strictly.
 
 floors: $(STAMP)  ## Check that every module imports only from lower floors.
 	$(BIN)/lint-imports
+
+kills: $(STAMP)  ## Kill workers at random while 4 x 5,000 jobs run, and count: nothing may be missing.
+	$(BIN)/python -m tests.acceptance.kill_run --jobs 5000 --kills 20 --runs 4
 
 clean:  ## Throw away .venv, caches and what the demo has left.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis example_project/var

@@ -4,22 +4,20 @@ import contextlib
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from kiq_django import clock
 from kiq_django.exceptions import StoreError
 from kiq_django.store import Store
 from kiq_django.store.working import Turn
-from kiq_django.worker import verdict
 from kiq_django.worker.bell import Bell
 from kiq_django.worker.buffer import Buffer
 from kiq_django.worker.config import CapsuleConfig
+from kiq_django.worker.custody import Custody
 from kiq_django.worker.journal import Journal
+from kiq_django.worker.lookout import LOOK_AGAIN, Lookout
 from kiq_django.worker.outage import Outage
 from kiq_django.worker.ownership import Ownership, Place
-from kiq_django.worker.pace import Pace
-from kiq_django.worker.queue_order import QueueOrder
 from kiq_django.worker.reservation import Reservation
 from kiq_django.worker.settler import Settler
 from kiq_django.worker.watch import Watch
@@ -28,16 +26,8 @@ logger = logging.getLogger("kiq_django.worker")
 
 NAP = 0.001
 """Seconds. While jobs are quick, their ends are gathered this long instead of waking the loop for each."""
-STALE = 0.010
-"""Seconds. A fetched job that no thread has begun goes back, so that another process can have it."""
 GRACE = 0.005
 """Seconds. Waiters outlive a full house by this: quick jobs make room again before it is worth ending them."""
-LOOK_AGAIN = 1.0
-"""Seconds between two looks at queues that nobody waits on: paused ones, or too many."""
-SHORT_LOOK = 0.05
-"""Seconds between two looks where waiting does not do: while draining, on a full Redis, with a full event loop."""
-MOST_WAITERS = 16
-"""Queues that are waited on, a connection each; more are looked at in turn."""
 
 
 class Fetcher:
@@ -64,41 +54,29 @@ class Fetcher:
         drain: bool = False,
         no_place: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._capsule = capsule
         self._working = store.working
-        self._buffer = buffer
         self._audit_every = audit_every
         self._journal = journal
-        self._drain = drain
-        self._no_place = no_place
         # Written by any thread, each with one atomic step:
-        self._finished: deque[Reservation] = deque()
-        self._handed_off: set[Reservation] = set()
-        self._left_alone: set[str] = set()
         self._bell = Bell()
         self._fetching = True
         self._abandon = False
         self._stopping = False
-        # Written by the loop's thread only; the first four are read by others:
+        # Written by the loop's thread only; the first two are read by others:
         self.turned_at = clock.monotonic()
         """When the loop last went round (monotonic seconds): what a health check looks at."""
-        self.finished_at = 0.0
-        """When a job last ended (monotonic seconds)."""
         self.drained_at = -1.0
         """When the queues were last found empty with nothing running."""
-        self.settler = Settler(journal, buffer.put)
-        self._order = QueueOrder(capsule.queues)
-        self._names = self._order.names
-        self._ownership = Ownership(store.working, f"{identity}:{capsule.name}", self._names, lease)
-        self._active = 0
-        self._look = True
         self._shaken = False
-        self._paused: frozenset[str] = frozenset()
-        self._stuck_since = 0.0
         self._audited_at = clock.monotonic()
-        self._pace = Pace()
-        self._outage = Outage(f"Fetching for {', '.join(self._names)}")
+        # Each of these says itself which thread may do what:
         self._watch = Watch(self._bell, store.waiters())
+        self._lookout = Lookout(capsule.queues, self._watch, drain=drain, no_place=no_place)
+        names = self._lookout.names
+        self._ownership = Ownership(store.working, f"{identity}:{capsule.name}", names, lease)
+        self.settler = Settler(journal, buffer.put)
+        self._custody = Custody(capsule.concurrency, buffer, self.settler, self._ownership)
+        self._outage = Outage(f"Fetching for {', '.join(names)}")
         self._thread = threading.Thread(target=self._run, name=f"kiq-fetcher-{capsule.name}", daemon=True)
 
     # -- from other threads -----------------------------------------------------------------------
@@ -109,17 +87,17 @@ class Fetcher:
 
     def finish(self, reservation: Reservation) -> None:
         """A thread is done with a job; its end is to be settled."""
-        self._finished.append(reservation)
+        self._custody.finished.append(reservation)
         self._bell.ring()
 
     def hand_off(self, reservation: Reservation) -> None:
         """A job runs on the event loop from now on: the thread that took it is free for another."""
-        self._handed_off.add(reservation)
+        self._custody.handed_off.add(reservation)
         self._bell.ring()
 
     def leave_alone(self, queue: str) -> None:
         """An async job of this queue found no place on the event loop: take none from there until there is one."""
-        self._left_alone.add(queue)
+        self._lookout.leave_alone(queue)
 
     def note_start(self) -> None:
         """A line about a job's start waits to be written."""
@@ -152,9 +130,9 @@ class Fetcher:
             self._bell.ring()
 
     @property
-    def busy(self) -> int:
-        """Jobs that were taken and have not finished."""
-        return self._active
+    def finished_at(self) -> float:
+        """When a job last ended (monotonic seconds)."""
+        return self._custody.finished_at
 
     # -- the loop ---------------------------------------------------------------------------------
 
@@ -165,11 +143,11 @@ class Fetcher:
             except StoreError as error:
                 self._shake()
                 self._write_lines()
-                self._sleep(self._outage.note(error))
+                self._lookout.sleep(self._outage.note(error))
             except Exception:
                 logger.exception("An error in the fetch loop; it goes on")
                 self._shake()
-                self._sleep(LOOK_AGAIN)
+                self._lookout.sleep(LOOK_AGAIN)
         self._ownership.retire()
         self._watch.close()
         self._write_lines()
@@ -194,150 +172,72 @@ class Fetcher:
     def _is_over(self) -> bool:
         if self._stopping and self._abandon and self._outage.lasting:
             return True  # Redis is away and time is up: the lease ends, and a reaper does the rest
-        unsettled = self._active or self._finished or self.settler.waiting or self._watch.has_arrivals
-        return self._stopping and not unsettled
+        return self._stopping and self._custody.is_empty and not self._watch.has_arrivals
 
     def _turn(self) -> None:
         """One round trip, when there is something to settle or to look for."""
         self._collect()
         arrived = len(self._watch.arrivals)
-        room = max(0, self._room() - arrived)
-        looking = arrived or (self._fetching and self._look and room)
-        queues = self._order.draw() if arrived else self._queues() if looking else []
+        room = max(0, self._custody.room - arrived)
+        looking = self._fetching and self._lookout.due and room
+        queues = self._lookout.all_queues() if arrived else self._lookout.inviting() if looking else []
         if not (queues or self.settler.waiting):
             return
         owner, sent_at = self._ownership.name, clock.monotonic()
         turn = self._working.turn(self.settler.batches(), owner, queues, room if self._fetching else 0)
         self._confirm(turn)
         if queues:
-            self._paused = turn.paused
-            self._look = len(turn.taken) >= room
+            self._lookout.paused = turn.paused
+            self._lookout.due = len(turn.taken) >= room
             self._accept(self._watch.take_arrivals() + turn.taken)
-            if not (turn.taken or arrived or self._active or self._left_alone):
+            if not (turn.taken or arrived or self._custody.active or self._lookout.leaves_some_alone):
                 self.drained_at = sent_at
 
-    def _queues(self) -> list[str]:
-        """Where to look now, in order."""
-        if self._left_alone and not self._no_place():
-            self._left_alone.clear()
-        return [name for name in self._order.draw() if name not in self._left_alone]
-
     def _collect(self) -> None:
-        finished = self.settler.collect(self._finished)
-        self._pace.note(finished, self.turned_at)
-        if finished:
-            self.finished_at = clock.monotonic()
-            self._active = max(0, self._active - finished)
-            self._look = True
-            if self._handed_off:
-                self._handed_off.difference_update(self.settler.waiting)
+        if self._custody.collect(self.turned_at):
+            self._lookout.due = True
 
     def _confirm(self, turn: Turn) -> None:
-        ownership = self._ownership
         if turn.reaped:
-            ownership.lost = True
-        for reservation in self.settler.confirm(turn.settled, living=ownership.living):
-            if reservation.owner == ownership.name:
-                ownership.release((reservation.queue, reservation.raw))
-
-    def _room(self) -> int:
-        on_threads = self._active - len(self._handed_off)
-        return self._capsule.concurrency + self._pace.ahead - on_threads
+            self._ownership.lost = True
+        self._custody.confirm(turn.settled)
 
     def _accept(self, jobs: Sequence[Place]) -> None:
-        """Hand jobs to the threads; back go those that came in although we take none from their queue now."""
-        ownership = self._ownership
-        begun: list[Reservation] = []
-        unwanted: list[Reservation] = []
-        for place in jobs:
-            reservation = Reservation(ownership.name, *place)
-            ownership.hold(place)
-            refused = reservation.queue in self._paused or ownership.lost or not self._fetching
-            (unwanted if refused else begun).append(reservation)
-        self._put_back(unwanted)
-        self._active += len(begun)
-        self._buffer.put(begun)
+        taking = self._fetching and not self._ownership.lost
+        self._custody.accept(jobs, closed=self._lookout.paused, taking=taking)
 
     def _write_lines(self) -> None:
         if self._journal:
             with contextlib.suppress(Exception):  # a full disk must not keep jobs from being settled
                 self._journal.flush()
 
-    # -- sleeping ---------------------------------------------------------------------------------
+    # -- resting and letting go -------------------------------------------------------------------
 
     def _rest(self) -> None:
         """Until something finished, something came in, or it is time for a look."""
-        if self._active and self._pace.ahead:
+        if self._custody.is_quick:
             time.sleep(NAP)
             self._watch.look()
         elif not self.settler.waiting:
             self._wait()
-        self._release_stuck()
+        self._custody.give_back_stuck()
 
     def _wait(self) -> None:
-        has_room = self._fetching and self._room() > 0
-        if has_room and not self._look and not self._drain:
-            closed = self._paused | self._left_alone
-            open_queues = [name for name in self._names if name not in closed]
-            self._watch.wait_on(self._ownership.name, open_queues[:MOST_WAITERS])
-        if not self._sleep(self._patience(has_room=has_room)) and not has_room:
+        if self._fetching and self._custody.room > 0:
+            self._lookout.wait(self._ownership.name)
+            self._lookout.sleep(self._lookout.patience(self._audit_every))
+            return
+        grace = self._watch.is_waiting or self._custody.has_unbegun
+        if not self._lookout.sleep(GRACE if grace else self._audit_every):
             self._watch.end_waiting()
-
-    def _patience(self, *, has_room: bool) -> float:
-        """Seconds that the loop may sleep."""
-        if has_room and self._look:
-            return 0
-        if not has_room:
-            return GRACE if self._watch.is_waiting or len(self._buffer) else self._audit_every
-        if self._drain or self._left_alone or self._watch.is_refused:
-            return SHORT_LOOK
-        return LOOK_AGAIN if self._unwatched else self._audit_every
-
-    @property
-    def _unwatched(self) -> bool:
-        """There are queues on which no waiter stands."""
-        unwaited = self._paused or self._left_alone or len(self._names) > MOST_WAITERS
-        return self._drain or bool(unwaited) or self._watch.is_refused
-
-    def _sleep(self, seconds: float) -> bool:
-        """True when something happened before the time was up."""
-        happened = self._watch.sleep(seconds)
-        self._look = self._look or (not happened and self._unwatched)
-        return happened
-
-    # -- giving back ------------------------------------------------------------------------------
-
-    def _release_stuck(self) -> None:
-        """More is held than the threads will get to at the present pace: somebody else shall have it."""
-        if len(self._buffer) <= self._pace.ahead:
-            self._stuck_since = 0.0
-        elif not self._stuck_since:
-            self._stuck_since = clock.monotonic()
-        elif clock.monotonic() - self._stuck_since > STALE:
-            self._give_back_unbegun()
-            self._stuck_since = 0.0
-
-    def _give_back_unbegun(self) -> None:
-        unbegun = self._buffer.drain()
-        self._active -= len(unbegun)
-        self._put_back(unbegun)
-
-    def _put_back(self, reservations: Iterable[Reservation]) -> None:
-        """To the front of their queues, the newest first, so that they stand there in their old order."""
-        for reservation in reversed(list(reservations)):
-            verdict.put_back(reservation)
-            self.settler.waiting.append(reservation)
 
     def _let_go(self) -> None:
         """We are quiet: nothing comes in any more, what was not begun goes back, at the deadline what runs too."""
         self._watch.end_waiting()
-        self._give_back_unbegun()
-        if self._abandon and self._active:
+        self._custody.give_back_unbegun()
+        if self._abandon and self._custody.active:
             self._collect()
-            running = self._ownership.held_but((r.queue, r.raw) for r in self.settler.waiting)
-            logger.warning("Time is up: %d running jobs go back to their queues", len(running))
-            self._active = 0
-            self._put_back(Reservation(self._ownership.name, *place) for place in running)
+            self._custody.give_back_running()
 
     # -- trouble ----------------------------------------------------------------------------------
 
@@ -350,18 +250,18 @@ class Fetcher:
     def _recover(self) -> None:
         """Settle again what may not have been, then look what we hold without knowing."""
         self._collect()
-        turn = self._working.turn(self.settler.batches(), self._ownership.name, self._names, 0)
+        turn = self._working.turn(self.settler.batches(), self._ownership.name, self._lookout.names, 0)
         self._confirm(turn)
-        self._paused = turn.paused
+        self._lookout.paused = turn.paused
         if not turn.reaped:
             self._adopt()
         self._shaken = False
-        self._look = True
+        self._lookout.due = True
 
     def _audit(self) -> None:
         self._watch.end_waiting()
         self._adopt()
-        self._look = True
+        self._lookout.due = True
 
     def _adopt(self) -> None:
         """What lies on our list and is not in memory came there by a fetch whose answer was lost."""
@@ -375,7 +275,7 @@ class Fetcher:
         if old := self._ownership.name:
             logger.warning("This process was taken for dead and its jobs were given back; it goes on under a new name")
             self._watch.end_waiting()
-            self._put_back(Reservation(old, *place) for place in self._watch.take_arrivals())
-            self._give_back_unbegun()
+            self._custody.put_back(Reservation(old, *place) for place in self._watch.take_arrivals())
+            self._custody.give_back_unbegun()
         self._ownership.register()
-        self._look = True
+        self._lookout.due = True

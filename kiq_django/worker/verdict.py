@@ -57,7 +57,8 @@ def _fail(reservation: Reservation, outcome: Outcome, error: BaseException) -> N
     decision = retry.decide(
         outcome.payload,
         error,
-        definition.options if definition else UNDECLARED,
+        # What a job says about its own errors is not about these.
+        definition.options if definition and not isinstance(error, NeverRun) else UNDECLARED,
         queue=reservation.queue,
         now=clock.now(),
         chance=random.random,

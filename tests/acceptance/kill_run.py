@@ -55,14 +55,14 @@ class Result:
         )
 
 
-def run(url: str, directory: Path, *, jobs: int, kills: int, seed: int) -> Result:
-    """Two workers, one of which is killed and replaced again and again."""
+def run(url: str, directory: Path, *, jobs: int, kills: int, seed: int, work: float = 0.002) -> Result:
+    """Two workers, one of which is killed and replaced again and again; `work` is the seconds that a job takes."""
     started = time.monotonic()
     chance = random.Random(seed)
     store = Store(connections.target(url), "", Limits())
     store.link.call("FLUSHALL")
-    _push(store, jobs)
     workers = [_worker(url, directory).ready() for _ in range(2)]
+    _push(store, jobs, work)
     try:
         done = 0
         while done < kills and len(effects(directory)) < jobs:
@@ -83,11 +83,9 @@ def run(url: str, directory: Path, *, jobs: int, kills: int, seed: int) -> Resul
     return Result(jobs, done, jobs - len(seen), seen.total() - len(seen), bound, _left(store), elapsed)
 
 
-def _push(store: Store, jobs: int) -> None:
+def _push(store: Store, jobs: int, work: float) -> None:
     entries = [
-        Entry(
-            "default", payload.Payload.new(JOB, [n, 0.002], {}, queue="default", retry=True, now=time.time()).encode()
-        )
+        Entry("default", payload.Payload.new(JOB, [n, work], {}, queue="default", retry=True, now=time.time()).encode())
         for n in range(jobs)
     ]
     for start in range(0, jobs, SLICE):

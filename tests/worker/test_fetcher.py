@@ -71,7 +71,7 @@ def test_what_was_fetched_ahead_goes_back_when_jobs_get_slower(fetch, push, monk
     for number in range(31):
         push("job", number)
     hands = fetch(concurrency=1)
-    monkeypatch.setattr(hands.fetcher, "_pace", pace)
+    monkeypatch.setattr(hands.fetcher._custody, "_pace", pace)
     hands.fetcher.start()
     running = hands.take()
     wait_for(lambda: len(hands.buffer) == 30)

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from kiq_django import signals
-from kiq_django.worker import fetcher as fetchers
+from kiq_django.worker import lookout
 from kiq_django.worker import launcher as launchers
 from kiq_django.worker.config import CapsuleConfig
 from tests.support import wait_for
@@ -90,7 +90,7 @@ def test_no_thread_is_left_after_async_jobs(start, declare, push, done):
 
 
 def test_drain_runs_what_one_capsule_pushes_for_another(start, declare, push, done, gate, monkeypatch):
-    monkeypatch.setattr(fetchers, "SHORT_LOOK", 0.5)
+    monkeypatch.setattr(lookout, "SHORT_LOOK", 0.5)
 
     def first():
         gate.wait()

@@ -1,0 +1,124 @@
+"""The jobs that a capsule has taken: on their way to its threads, with them, or on their way back."""
+
+import logging
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+
+from kiq_django import clock
+from kiq_django.worker import verdict
+from kiq_django.worker.buffer import Buffer
+from kiq_django.worker.ownership import Ownership, Place
+from kiq_django.worker.pace import Pace
+from kiq_django.worker.reservation import Reservation
+from kiq_django.worker.settler import Settler
+
+logger = logging.getLogger("kiq_django.worker")
+
+STALE = 0.010
+"""Seconds. A fetched job that no thread has begun goes back, so that another process can have it."""
+
+
+class Custody:
+    """Knows every job from its reservation until its end is stored.
+
+    Any thread adds to `finished` and `handed_off`, each with one atomic step; all else is the fetcher's.
+    """
+
+    def __init__(self, concurrency: int, buffer: Buffer, settler: Settler, ownership: Ownership) -> None:
+        self.finished: deque[Reservation] = deque()
+        """What threads are done with."""
+        self.handed_off: set[Reservation] = set()
+        """What runs on the event loop, and so on no thread."""
+        self.finished_at = 0.0
+        """When a job last ended (monotonic seconds)."""
+        self.active = 0
+        """Jobs that were taken and have not ended."""
+        self._concurrency = concurrency
+        self._buffer = buffer
+        self._settler = settler
+        self._ownership = ownership
+        self._pace = Pace()
+        self._stuck_since = 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing runs, and every end is stored."""
+        return not (self.active or self.finished or self._settler.waiting)
+
+    @property
+    def is_quick(self) -> bool:
+        """Jobs run, and some will end within milliseconds."""
+        return bool(self.active and self._pace.ahead)
+
+    @property
+    def has_unbegun(self) -> bool:
+        """Jobs lie here that no thread has begun."""
+        return bool(len(self._buffer))
+
+    @property
+    def room(self) -> int:
+        """What the threads can take, and what they will finish within milliseconds; negative when too much is held."""
+        on_threads = self.active - len(self.handed_off)
+        return self._concurrency + self._pace.ahead - on_threads
+
+    def accept(self, jobs: Sequence[Place], *, closed: Collection[str], taking: bool) -> None:
+        """Hand jobs to the threads; back go those that came in although we take none, or none from their queue."""
+        begun: list[Reservation] = []
+        unwanted: list[Reservation] = []
+        for place in jobs:
+            reservation = Reservation(self._ownership.name, *place)
+            self._ownership.hold(place)
+            (begun if taking and reservation.queue not in closed else unwanted).append(reservation)
+        self.put_back(unwanted)
+        self.active += len(begun)
+        self._buffer.put(begun)
+
+    def collect(self, now: float) -> bool:
+        """Take over what the threads have finished. False when that is nothing; `now` in monotonic seconds."""
+        finished = self._settler.collect(self.finished)
+        self._pace.note(finished, now)
+        if not finished:
+            return False
+        self.finished_at = clock.monotonic()
+        self.active = max(0, self.active - finished)
+        if self.handed_off:
+            self.handed_off.difference_update(self._settler.waiting)
+        return True
+
+    def confirm(self, answers: Sequence[bytes]) -> None:
+        """Redis has answered to the ends that were sent, one answer per batch."""
+        ownership = self._ownership
+        for reservation in self._settler.confirm(answers, living=ownership.living):
+            if reservation.owner == ownership.name:
+                ownership.release((reservation.queue, reservation.raw))
+
+    # -- giving back ------------------------------------------------------------------------------
+
+    def put_back(self, reservations: Iterable[Reservation]) -> None:
+        """To the front of their queues, the newest first, so that they stand there in their old order."""
+        for reservation in reversed(list(reservations)):
+            verdict.put_back(reservation)
+            self._settler.waiting.append(reservation)
+
+    def give_back_unbegun(self) -> None:
+        """What no thread has begun goes back."""
+        unbegun = self._buffer.drain()
+        self.active -= len(unbegun)
+        self.put_back(unbegun)
+
+    def give_back_stuck(self) -> None:
+        """More is held than the threads will get to at the present pace: somebody else shall have it."""
+        if len(self._buffer) <= self._pace.ahead:
+            self._stuck_since = 0.0
+        elif not self._stuck_since:
+            self._stuck_since = clock.monotonic()
+        elif clock.monotonic() - self._stuck_since > STALE:
+            self.give_back_unbegun()
+            self._stuck_since = 0.0
+
+    def give_back_running(self) -> None:
+        """Time is up: what still runs goes back as if it had not been begun."""
+        running = self._ownership.held_but((r.queue, r.raw) for r in self._settler.waiting)
+        logger.warning("Time is up: %d running jobs go back to their queues", len(running))
+        self.active = 0
+        self.put_back(Reservation(self._ownership.name, *place) for place in running)
