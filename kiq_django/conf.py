@@ -1,9 +1,8 @@
 """`settings.KIQ`, read once into frozen values. Unknown or unusable keys are refused, with a suggestion."""
 
 import difflib
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, TypeVar
 
@@ -11,47 +10,26 @@ from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
 from kiq_django.exceptions import ConfigurationError
+from kiq_django.setting import (
+    Check,
+    flag,
+    flag_or_count,
+    kind,
+    mapping,
+    optional,
+    paths,
+    positive_seconds,
+    seconds,
+    setting,
+    text,
+    whole,
+)
 
-Check = Callable[[Any], str | None]
 T = TypeVar("T")
 
 DAY = 86_400
 DEFAULT_FEATURES = ("kiq_django.features.metrics",)
 QUEUE_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-")
-
-
-def _kind(kinds: type | tuple[type, ...], words: str) -> Check:
-    def check(value: Any) -> str | None:
-        wrong = not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool)
-        return f"must be {words}, not {value!r}" if wrong else None
-
-    return check
-
-
-def _number(minimum: float, words: str) -> Check:
-    def check(value: Any) -> str | None:
-        wrong = isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value < math.inf
-        return f"must be {words}, not {value!r}" if wrong else None
-
-    return check
-
-
-def _whole(minimum: int, words: str) -> Check:
-    def check(value: Any) -> str | None:
-        wrong = isinstance(value, bool) or not isinstance(value, int) or value < minimum
-        return f"must be {words}, not {value!r}" if wrong else None
-
-    return check
-
-
-def _optional(check: Check) -> Check:
-    return lambda value: None if value is None else check(value)
-
-
-def _retry(value: Any) -> str | None:
-    if isinstance(value, bool) or (isinstance(value, int) and value >= 0):
-        return None
-    return f"must be True, False or a number of retries, not {value!r}"
 
 
 def queue_name_trouble(name: Any) -> str | None:
@@ -61,31 +39,12 @@ def queue_name_trouble(name: Any) -> str | None:
     return None
 
 
-def _paths(value: Any) -> str | None:
-    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
-        return None
-    return f"must be a list of dotted paths, not {value!r}"
-
-
-_text = _kind(str, "text")
-_flag = _kind(bool, "True or False")
-_seconds = _number(0, "seconds, 0 or more")
-_positive_seconds = _number(0.001, "seconds above 0")
-_mapping = _kind(Mapping, "a dict")
-
-
-def _setting(check: Check, default: Any = MISSING, factory: Any = MISSING) -> Any:
-    if factory is not MISSING:
-        return field(default_factory=factory, metadata={"check": check})
-    return field(default=default, metadata={"check": check})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueSettings:
     """One queue of `KIQ["QUEUES"]`."""
 
     name: str = ""
-    weight: int = _setting(_whole(0, "a whole number, 0 or more"), 1)
+    weight: int = setting(whole(0, "a whole number, 0 or more"), 1)
     """How often this queue is looked at first, relative to the others; 0 in a strict list."""
 
 
@@ -93,15 +52,15 @@ class QueueSettings:
 class Defaults:
     """Options of a job that does not say otherwise."""
 
-    queue: str = _setting(queue_name_trouble, "default")
+    queue: str = setting(queue_name_trouble, "default")
     """Where jobs go."""
-    retry: bool | int = _setting(_retry, default=True)
+    retry: bool | int = setting(flag_or_count, default=True)
     """How many times a failed job is tried again; True is 25, False is never (and no dead set)."""
-    timeout: float | None = _setting(_optional(_positive_seconds), None)
+    timeout: float | None = setting(optional(positive_seconds), None)
     """Seconds after which `JobTimeout` is raised inside a running job; None is never."""
-    on_commit: bool = _setting(_flag, default=True)
+    on_commit: bool = setting(flag, default=True)
     """Push after the open database transactions commit."""
-    backtrace: bool | int = _setting(_retry, default=False)
+    backtrace: bool | int = setting(flag_or_count, default=False)
     """Keep the traceback of a failure in the payload: all of it, or that many lines."""
 
 
@@ -109,25 +68,25 @@ class Defaults:
 class WorkerSettings:
     """How `manage.py runworker` works; its command line overrides what it has an option for."""
 
-    concurrency: int = _setting(_whole(1, "a whole number above 0"), 5)
+    concurrency: int = setting(whole(1, "a whole number above 0"), 5)
     """Threads that run jobs."""
-    async_concurrency: int = _setting(_whole(1, "a whole number above 0"), 100)
+    async_concurrency: int = setting(whole(1, "a whole number above 0"), 100)
     """`async def` jobs that run at once on the process's event loop."""
-    shutdown_timeout: float = _setting(_seconds, 25)
+    shutdown_timeout: float = setting(seconds, 25)
     """Seconds that running jobs get to finish on a stop before they are pushed back."""
-    tag: str = _setting(_text, "")
+    tag: str = setting(text, "")
     """Shown beside the process; default: the project folder's name."""
-    labels: Sequence[str] = _setting(_kind((list, tuple), "a list of texts"), ())
+    labels: Sequence[str] = setting(kind((list, tuple), "a list of texts"), ())
     """Shown beside the process."""
-    capsules: Mapping[str, Mapping[str, Any]] = _setting(_mapping, factory=dict)
+    capsules: Mapping[str, Mapping[str, Any]] = setting(mapping, factory=dict)
     """More sets of queues with threads of their own: `{"slow": {"queues": ["pdf"], "concurrency": 1}}`."""
-    heartbeat: float = _setting(_positive_seconds, 5)
+    heartbeat: float = setting(positive_seconds, 5)
     """Seconds between two beats."""
-    lease: float = _setting(_positive_seconds, 30)
+    lease: float = setting(positive_seconds, 30)
     """Seconds without a beat after which another process takes this one's jobs over."""
-    poll_interval: float = _setting(_positive_seconds, 5)
+    poll_interval: float = setting(positive_seconds, 5)
     """Average seconds between two looks at the schedule and retry sets, over all processes."""
-    allow_eviction: bool = _setting(_flag, default=False)
+    allow_eviction: bool = setting(flag, default=False)
     """Start on a Redis that may evict keys, and with them jobs."""
 
 
@@ -135,19 +94,19 @@ class WorkerSettings:
 class MiddlewareSettings:
     """Dotted paths of middleware, outermost first."""
 
-    client: Sequence[str] = _setting(_paths, ())
-    server: Sequence[str] = _setting(_paths, ())
+    client: Sequence[str] = setting(paths, ())
+    server: Sequence[str] = setting(paths, ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Where we say no, or throw away."""
 
-    payload: int = _setting(_whole(1, "bytes"), 1_048_576)
+    payload: int = setting(whole(1, "bytes"), 1_048_576)
     """Bytes of a payload above which `enqueue` refuses."""
-    dead_jobs: int = _setting(_whole(1, "a whole number above 0"), 10_000)
+    dead_jobs: int = setting(whole(1, "a whole number above 0"), 10_000)
     """Jobs kept in the dead set; the oldest go first."""
-    dead_seconds: float = _setting(_positive_seconds, 180 * DAY)
+    dead_seconds: float = setting(positive_seconds, 180 * DAY)
     """Seconds that a dead job is kept."""
 
 
@@ -155,7 +114,7 @@ class Limits:
 class SidekiqSettings:
     """What a Redis that is shared with Ruby may want otherwise; by default Sidekiq 6.4, 7.3 and 8.1 all read it."""
 
-    integer_times: bool = _setting(_flag, default=False)
+    integer_times: bool = setting(flag, default=False)
     """Write times as whole milliseconds, as Sidekiq 8 does. Sidekiq 6 and 7 misread them."""
 
 
@@ -163,11 +122,11 @@ class SidekiqSettings:
 class Settings:
     """All of `KIQ`. Keys are these names in upper case."""
 
-    adapter: str = _setting(_text, "redis")
+    adapter: str = setting(text, "redis")
     """`redis`, `inline`, `threads`, `test`, or the dotted path of a class."""
-    redis: Any = _setting(_kind((str, Mapping, type(None)), "a URL, a CACHES alias or a dict"), None)
+    redis: Any = setting(kind((str, Mapping, type(None)), "a URL, a CACHES alias or a dict"), None)
     """URL, alias of a django-redis cache, dict of url and redis-py options, or `embedded:`."""
-    prefix: str = _setting(_text, "")
+    prefix: str = setting(text, "")
     """Put before every key; empty is Sidekiq's layout."""
     queues: Mapping[str, QueueSettings] = field(default_factory=lambda: {"default": QueueSettings(name="default")})
     """Queues by name, in the order given. All weights 0 means strict order."""
@@ -176,7 +135,7 @@ class Settings:
     middleware: MiddlewareSettings = field(default_factory=MiddlewareSettings)
     limits: Limits = field(default_factory=Limits)
     sidekiq: SidekiqSettings = field(default_factory=SidekiqSettings)
-    features: Sequence[str] = _setting(_paths, DEFAULT_FEATURES)
+    features: Sequence[str] = setting(paths, DEFAULT_FEATURES)
     """Dotted paths of features, ours and yours; a list replaces the default one."""
 
 

@@ -11,11 +11,14 @@ from kiq_django.payload import Payload
 from kiq_django.registry import Definition
 
 
-def wrapped(payload: Payload) -> Definition | None:
-    """The declared job inside of ActiveJob's wrapper: `registry.find(payload.name) or wrapped(payload)`.
+def find(payload: Payload) -> Definition | None:
+    """The declared job that a payload is for. Where every job passes, this stands written out."""
+    return registry.find(payload.name) or wrapped(payload)
 
-    It has the options of the declaration, and takes the wrapper's argument.
-    """
+
+def wrapped(payload: Payload) -> Definition | None:
+    """The declared job inside of ActiveJob's wrapper. It has the declaration's options and takes the wrapper's
+    argument."""
     name = activejob.job_class(payload.name, payload.args)
     definition = registry.find(name) if name else None
     return _unwrapping(definition) if definition else None

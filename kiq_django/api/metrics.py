@@ -100,6 +100,10 @@ class Metrics:
         found = self._counters.marks(_days(begin.date(), self._now.date()))
         return {moment: found[moment] for moment in sorted(found) if begin <= moment <= self._now}
 
+    def mark(self, label: str) -> bool:
+        """Note a deploy, now. False when the same label was noted within the last minute, by another host say."""
+        return self._counters.mark(label, self._now.timestamp())
+
     def _read(self, minutes: int, read: Read) -> dict[str, JobFigures]:
         moments = self._moments(minutes)
         jobs: dict[str, JobFigures] = {}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from kiq_django import clock, conf, registry, signals
+from kiq_django import clock, conf, routing, signals, wire
 from kiq_django.api.records import JobRecord
 from kiq_django.exceptions import ConfigurationError, Kill
 from kiq_django.jobs.moments import epoch
@@ -38,7 +38,7 @@ class QueuedJob(JobRecord):
 
     def move(self, queue: str) -> bool:
         """By way of the schedule, where a poller completes the move if we cannot."""
-        new = self.readable().evolve(queue=check_name(queue), enqueued_at=clock.now()).encode()
+        new = fresh(self.readable().evolve(queue=check_name(queue))).encode()
         if not self._transfer("schedule", new):
             return False
         self._store.sets.promote("schedule", [Promotion(new, queue, new)])
@@ -112,7 +112,7 @@ def fresh(payload: Payload) -> Payload:
     fields: dict[str, Any] = {"enqueued_at": clock.now()}
     if "at" in payload.document:
         fields["at"] = ABSENT
-    return payload.evolve(**fields)
+    return wire.outgoing(payload.evolve(**fields))
 
 
 def forgiven(payload: Payload) -> Payload:
@@ -140,7 +140,7 @@ def check_name(queue: str) -> str:
 def announce_kill(record: JobRecord, killed: bool) -> bool:
     """Tell the receivers of `job_dead`, if it came to that. Answers `killed`."""
     if killed:
-        definition = registry.find(record.name)
+        definition = routing.find(record.payload) if record.payload else None
         error = Kill("killed by hand")
         signals.send(signals.job_dead, definition and definition.sender, payload=record.payload, error=error)
     return killed

@@ -2,7 +2,7 @@
 
 import logging
 
-from kiq_django.exceptions import Steer, UnknownJob
+from kiq_django.exceptions import NeverRun, Steer
 from kiq_django.execution import Outcome
 from kiq_django.log.escaping import said
 from kiq_django.log.subject import Subject
@@ -37,7 +37,7 @@ def failure(line: Line) -> logging.LogRecord | None:
     attempt = 1 if count is None else count + 2
     fate = f"; {outcome.fate}" if outcome.fate else ""
     record = _record(logging.WARNING, line, "%s (attempt %d%s)", said(error), attempt, fate)
-    if not isinstance(error, UnknownJob):
+    if not isinstance(error, NeverRun):
         record.exc_info = (type(error), error, error.__traceback__)
     return record
 

@@ -9,12 +9,13 @@ from typing import Any
 from kiq_django import conf
 from kiq_django.conf import lease_trouble, queue_name_trouble
 from kiq_django.exceptions import ConfigurationError
+from kiq_django.setting import Check
 from kiq_django.worker.config import DEFAULT_CAPSULE, CapsuleConfig, WorkerConfig, default_tag
 
 ENVIRONMENT_VARIABLE = "KIQ_ENV"
 ON_BOTH = ("concurrency", "timeout", "tag")
 """Keys of the file that the command line has too."""
-CHECKS: dict[str, conf.Check] = {
+CHECKS: dict[str, Check] = {
     **{key: conf.check_of(conf.WorkerSettings, key) for key in ("concurrency", "async_concurrency", "tag", "labels")},
     **{key: conf.check_of(conf.WorkerSettings, key) for key in ("heartbeat", "lease", "poll_interval", "capsules")},
     "timeout": conf.check_of(conf.WorkerSettings, "shutdown_timeout"),

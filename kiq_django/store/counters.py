@@ -16,6 +16,8 @@ MINUTE_EXPIRY = 28_800
 """Seconds that minute hashes and histograms are kept."""
 TEN_MINUTES_EXPIRY = 259_200
 MARK_EXPIRY = 7_776_000
+MARK_GUARD = 60
+"""Seconds in which the same deploy is not noted again."""
 SEPARATORS = str.maketrans("|/", "::")
 """Sidekiq's readers cut names at `|`, and its pages at `/`."""
 COUNTERS = struct.Struct(f">{histogram.SIZE}H")
@@ -218,14 +220,21 @@ class Counters:
             pipe.mget(names[start : start + KEYS_A_READ])
         return [text for part in self._link.execute(pipe) for text in part]
 
-    def mark(self, label: str, now: float) -> None:
-        """Note a deploy at the minute of `now`. The first label of a minute stays."""
+    def mark(self, label: str, now: float) -> bool:
+        """Note a deploy at the minute of `now`, once however many hosts say it. The first label of a minute stays.
+
+        Returns:
+            False when this label was noted within the last minute.
+        """
         moment = datetime.fromtimestamp(now, UTC)
-        key = self._keys.marks(f"{moment:%Y%m%d}")
+        key, stamp = self._keys.marks(f"{moment:%Y%m%d}"), f"{moment:%Y-%m-%dT%H:%M:00Z}"
+        if not self._link.call("SET", self._keys.mark_guard(label), stamp, "NX", "EX", MARK_GUARD):
+            return False
         pipe = self._link.pipeline(atomic=True)
-        pipe.hsetnx(key, f"{moment:%Y-%m-%dT%H:%M:00Z}", label)
+        pipe.hsetnx(key, stamp, label)
         pipe.expire(key, MARK_EXPIRY)
         self._link.execute(pipe)
+        return True
 
     def marks(self, days: Iterable[date]) -> dict[datetime, str]:
         """Deploys of these UTC days: minute and label."""

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from typing import NamedTuple
 
-from kiq_django import clock, registry, signals
+from kiq_django import clock, routing, signals, wire
 from kiq_django.exceptions import KiqError, MalformedPayload, PayloadError
 from kiq_django.payload import Payload
 from kiq_django.service import Service
@@ -95,16 +95,17 @@ def _case(raw: bytes) -> Case:
 
 
 def _poisoned(payload: Payload) -> Payload:
-    return payload.evolve(
+    poisoned = payload.evolve(
         error_class=f"{PoisonError.__module__}.{PoisonError.__qualname__}",
         error_message=POISON,
         failed_at=payload.failed_at or clock.now(),
         retry_count=payload.retry_count or 0,
     )
+    return wire.outgoing(poisoned)
 
 
 def _announce_death(case: Case) -> None:
-    definition = registry.find(case.payload.name) if case.payload else None
+    definition = routing.find(case.payload) if case.payload else None
     payload = _poisoned(case.payload) if case.payload else None
     sender = definition.sender if definition else None
     signals.send(signals.job_dead, sender, payload=payload, error=PoisonError(POISON))

@@ -4,7 +4,7 @@ import logging
 import random
 from functools import partial
 
-from kiq_django import clock, conf, registry, retry, routing, signals, wire
+from kiq_django import clock, conf, retry, routing, signals, wire
 from kiq_django.exceptions import MalformedPayload, NeverRun
 from kiq_django.execution import Outcome
 from kiq_django.options import JobOptions
@@ -44,7 +44,7 @@ def crash(reservation: Reservation, error: BaseException) -> None:
     logger.error("A job could not be handled", exc_info=error)
     try:
         payload = Payload.decode(reservation.raw)
-        outcome = Outcome(payload, reservation.queue, registry.find(payload.name) or routing.wrapped(payload))
+        outcome = Outcome(payload, reservation.queue, routing.find(payload))
         outcome.error = error
         conclude(reservation, outcome)
     except BaseException:

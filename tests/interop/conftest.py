@@ -19,6 +19,7 @@ from tests.support import wait_for
 
 SCRIPTS = Path(__file__).parent / "ruby"
 VERSION = "6.4.1"
+READY = "The Ruby worker works"
 
 
 def sidekiq_version() -> str:
@@ -43,20 +44,49 @@ def sidekiq() -> str:
     pytest.skip(message)
 
 
+class Console:
+    """One Ruby process for all tests, which runs our scripts."""
+
+    def __init__(self, url: str, directory: Path) -> None:
+        self.errors = directory / "errors"
+        command = ["ruby", str(SCRIPTS / "console.rb")]
+        with self.errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                command,
+                env=_environment(url, directory),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                encoding="utf-8",
+            )
+
+    def run(self, script: str, given: Any = None) -> Any:
+        """Give a script something, and get its answer; an error in Ruby is one here."""
+        self.process.stdin.write(json.dumps([script, given]) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        assert line, self.errors.read_text(errors="replace")
+        outcome, answer = json.loads(line)
+        assert outcome == "good", answer
+        return answer
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture(scope="session")
+def console(sidekiq, server_url, tmp_path_factory) -> Iterator[Console]:
+    found = Console(server_url, tmp_path_factory.mktemp("ruby"))
+    yield found
+    found.close()
+
+
 @pytest.fixture
-def ruby(sidekiq, store, server_url, tmp_path) -> Callable[..., Any]:
-    """Run one of our scripts to its end; what is given goes in as JSON, its answer comes out."""
-
-    def run(script: str, given: Any = None) -> Any:
-        command = ["ruby", str(SCRIPTS / f"{script}.rb")]
-        environment = _environment(server_url, tmp_path)
-        done = subprocess.run(
-            command, input=json.dumps(given), env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == 0, f"{script}: {done.stderr}"
-        return json.loads(done.stdout)
-
-    return run
+def ruby(console, store) -> Callable[..., Any]:
+    """Run one of our scripts: what is given goes in as JSON, its answer comes out."""
+    return console.run
 
 
 def _environment(url: str, directory: Path) -> dict[str, str]:
@@ -79,7 +109,7 @@ class RubyWorker:
         return self.log.read_text(errors="replace")
 
     def ready(self) -> "RubyWorker":
-        wait_for(lambda: "Starting processing" in self.output or self.process.poll() is not None, 20, "sidekiq")
+        wait_for(lambda: READY in self.output or self.process.poll() is not None, 20, "sidekiq")
         assert self.process.poll() is None, self.output
         return self
 

@@ -1,4 +1,4 @@
-"""Jobs of our worker under names that Ruby programs push. Only worker processes import this: `-r tests.interop.jobs`."""
+"""Jobs of our worker under names that Ruby programs push. Only worker processes import this: `-r`."""
 
 import time
 

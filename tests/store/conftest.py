@@ -7,8 +7,12 @@ import pytest
 
 from kiq_django.payload import Payload
 from kiq_django.store import Store
+from kiq_django.store.queues import Entry
+from kiq_django.store.working import Batch, Working
 from tests import faults
 from tests.conftest import server_programs
+
+QUEUES = ["default"]
 
 
 @pytest.fixture
@@ -44,6 +48,18 @@ def payload() -> Callable[..., bytes]:
 
 
 @pytest.fixture
+def push(store, payload) -> Callable[..., list[bytes]]:
+    """Push jobs with these ids; the first is the next to run."""
+
+    def pushed(*jids: str, queue: str = "default", **fields: Any) -> list[bytes]:
+        raws = [payload(jid, queue=queue, **fields) for jid in jids]
+        store.queues.push([Entry(queue, raw) for raw in raws])
+        return raws
+
+    return pushed
+
+
+@pytest.fixture
 def waiting(store: Store) -> Callable[..., list[bytes]]:
     """What waits on a queue, the next to run first."""
 
@@ -51,3 +67,41 @@ def waiting(store: Store) -> Callable[..., list[bytes]]:
         return store.queues.page(queue, 0, 10_000)
 
     return look
+
+
+@pytest.fixture
+def working(store: Store) -> Working:
+    return store.working
+
+
+@pytest.fixture
+def members(store: Store) -> Callable[[str], list[bytes]]:
+    """What is in a sorted set, the lowest score first."""
+
+    def look(name: Any) -> list[bytes]:
+        return [raw for raw, _ in store.sets.page(name, 0, 10_000)]
+
+    return look
+
+
+@pytest.fixture
+def server_now(store: Store) -> Callable[[], float]:
+    """Epoch seconds by the server's clock."""
+
+    def look() -> float:
+        seconds, microseconds = store.link.call("TIME")
+        return int(seconds) + int(microseconds) / 1_000_000
+
+    return look
+
+
+def take(working: Working, owner: str = "me", queues=QUEUES, room: int = 10) -> list[bytes]:
+    """Register and reserve. Returns the payloads, the next to run first."""
+    working.register(owner, queues, 30)
+    return [raw for _, raw in working.turn([], owner, queues, room).taken]
+
+
+def settle(working: Working, *moves, acks=(), owner: str = "me", queue: str = "default") -> bytes:
+    """Settle one batch. Returns a character per job, the acks first."""
+    [answer] = working.turn([Batch(owner, queue, list(acks), list(moves))], owner, [], 0).settled
+    return answer

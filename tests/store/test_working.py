@@ -4,40 +4,9 @@ import pytest
 
 from kiq_django import conf
 from kiq_django import store as stores
-from kiq_django.store.queues import Entry
-from kiq_django.store.working import Batch, Move
+from kiq_django.store.working import Move
+from tests.store.conftest import QUEUES, settle, take
 from tests.support import wait_for
-
-QUEUES = ["default"]
-
-
-@pytest.fixture
-def working(store):
-    return store.working
-
-
-@pytest.fixture
-def push(store, payload):
-    """Push jobs with these ids; the first is the next to run."""
-
-    def pushed(*jids, queue="default", **fields):
-        raws = [payload(jid, queue=queue, **fields) for jid in jids]
-        store.queues.push([Entry(queue, raw) for raw in raws])
-        return raws
-
-    return pushed
-
-
-def take(working, owner="me", queues=QUEUES, room=10):
-    """Register and reserve. Returns the payloads, the next to run first."""
-    working.register(owner, queues, 30)
-    return [raw for _, raw in working.turn([], owner, queues, room).taken]
-
-
-def settle(working, *moves, acks=(), owner="me", queue="default"):
-    [answer] = working.turn([Batch(owner, queue, list(acks), list(moves))], owner, [], 0).settled
-    return answer
-
 
 # --- leaving ---
 

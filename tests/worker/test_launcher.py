@@ -7,8 +7,8 @@ import time
 import pytest
 
 from kiq_django import signals
-from kiq_django.worker import lookout
 from kiq_django.worker import launcher as launchers
+from kiq_django.worker import lookout
 from kiq_django.worker.config import CapsuleConfig
 from tests.support import wait_for
 

@@ -1,6 +1,7 @@
 """What becomes of a job after its run."""
 
-from kiq_django.exceptions import UnknownJob
+from kiq_django import job
+from kiq_django.exceptions import Discard, ForeignBatch, UnknownJob
 from kiq_django.execution import Outcome
 from kiq_django.payload import Payload
 from kiq_django.worker import verdict
@@ -19,3 +20,24 @@ def concluded(error, definition=None, **fields):
 
 def test_an_unknown_name_is_never_dropped():
     assert concluded(UnknownJob("job"), retry=False).move is not None
+
+
+def test_a_job_of_a_foreign_batch_is_kept_whatever_its_declaration_says():
+    @job(name="batched", discard_on=Exception, retry_in=lambda count, error: Discard)
+    def batched():
+        pass
+
+    for fields in ({}, {"retry": False}, {"retry": 0}, {"dead": False, "retry": 0}):
+        kept = concluded(ForeignBatch("b-1"), batched.definition, bid="b-1", **fields)
+        assert kept.move.verb == ("bury" if fields else "retry")
+        assert Payload.decode(kept.move.new).document["bid"] == "b-1"
+
+
+def test_a_failure_is_written_in_the_form_of_the_settings(settings):
+    settings.KIQ = {**settings.KIQ, "SIDEKIQ": {"integer_times": True}}
+    document = Payload.decode(concluded(ValueError()).move.new).document
+    assert type(document["failed_at"]) is type(document["created_at"]) is int
+
+
+def test_an_at_does_not_survive():
+    assert "at" not in Payload.decode(concluded(ValueError(), at=1.5).move.new).document

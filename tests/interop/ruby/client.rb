@@ -1,7 +1,5 @@
 # Pushes jobs as a Ruby program does. In: a list of [method, arguments...]. Out: what each call returned.
 
-require_relative "common"
-
 CALLS = {
   "perform_async" => ->(options, args) { HardWorker.set(options.transform_keys(&:to_sym)).perform_async(*args) },
   "perform_in" => ->(options, seconds, args) { HardWorker.set(options.transform_keys(&:to_sym)).perform_in(seconds, *args) },
@@ -9,4 +7,4 @@ CALLS = {
   "push_bulk" => ->(item) { Sidekiq::Client.push_bulk(item) },
 }
 
-answer(asked.map { |name, *arguments| CALLS.fetch(name).call(*arguments) })
+SCRIPTS["client"] = ->(calls) { calls.map { |name, *arguments| CALLS.fetch(name).call(*arguments) } }

@@ -1,4 +1,4 @@
-# What all scripts share: the server under test, and JSON in and out.
+# What the console and the worker share: the server under test.
 
 require "json"
 require "sidekiq"
@@ -8,14 +8,6 @@ url = ENV.fetch("KIQ_TEST_URL")
 Sidekiq.configure_client { |config| config.redis = {url: url} }
 Sidekiq.configure_server { |config| config.redis = {url: url} }
 Sidekiq.logger.level = Logger::WARN unless Sidekiq.server?
-
-def asked
-  JSON.parse($stdin.read)
-end
-
-def answer(value)
-  $stdout.write(JSON.generate(value))
-end
 
 # Declared, not defined: what clients need of a job.
 class HardWorker

@@ -1,12 +1,12 @@
 # Pushes numbered jobs: a tenth one by one, the rest in bulk, so that both paths are in it. In: queue, class, count.
 
-require_relative "common"
+SCRIPTS["flood"] = lambda do |order|
+  count = order.fetch("count")
+  single = count / 10
+  common = {"queue" => order.fetch("queue"), "class" => order.fetch("class")}
+  bulks = (single...count).each_slice(500)
 
-order = asked
-count = order.fetch("count")
-single = count / 10
-common = {"queue" => order.fetch("queue"), "class" => order.fetch("class")}
-
-single.times { |number| Sidekiq::Client.push(common.merge("args" => [number])) }
-(single...count).each_slice(500) { |numbers| Sidekiq::Client.push_bulk(common.merge("args" => numbers.map { |n| [n] })) }
-answer(count)
+  single.times { |number| Sidekiq::Client.push(common.merge("args" => [number])) }
+  bulks.each { |numbers| Sidekiq::Client.push_bulk(common.merge("args" => numbers.map { |number| [number] })) }
+  count
+end

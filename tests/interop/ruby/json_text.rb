@@ -1,5 +1,3 @@
 # Reads payloads and writes them again, as the API does when it reschedules a job. In and out: a list of texts.
 
-require_relative "common"
-
-answer(asked.map { |text| Sidekiq.dump_json(Sidekiq.load_json(text)) })
+SCRIPTS["json_text"] = ->(texts) { texts.map { |text| Sidekiq.dump_json(Sidekiq.load_json(text)) } }

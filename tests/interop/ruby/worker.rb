@@ -2,6 +2,13 @@
 
 require_relative "common"
 
+Redis.silence_deprecations = true
+
+Sidekiq.configure_server do |config|
+  config.options[:poll_interval_average] = 0.2
+  config.on(:startup) { $stdout.syswrite("The Ruby worker works\n") }
+end
+
 class Noting
   def self.inherited(job)
     super
