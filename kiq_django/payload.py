@@ -18,13 +18,14 @@ ABSENT: Final[Any] = type("Absent", (), {"__repr__": lambda self: "ABSENT", "__s
 _NULL = type(None)
 
 
+MILLISECONDS_FROM: Final = 100_000_000_000
+"""Times from here on are milliseconds, which Sidekiq 8 writes as integers: as seconds it would be the year 5138."""
+
+
 def _seconds(value: Any) -> float | None:
-    """Read a time: a float is seconds; an integer is milliseconds from 1e11 on (Sidekiq 8), else seconds."""
-    if type(value) is float:
-        return value
-    if type(value) is not int or value.bit_length() > 64:
+    if type(value) is not float and (type(value) is not int or value.bit_length() > 64):
         return None
-    return value / 1000 if value >= 100_000_000_000 else float(value)
+    return value / 1000 if value >= MILLISECONDS_FROM else float(value)
 
 
 _FIELDS = (

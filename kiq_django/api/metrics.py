@@ -67,7 +67,8 @@ class Metrics:
 
     def __init__(self, store: Store | None = None, *, now: float | None = None) -> None:
         """`now`: epoch seconds of the end of all periods; the present unless given."""
-        self._counters = (store or stores.get()).counters
+        store = store or stores.get()
+        self._counters, self._deploys = store.counters, store.deploys
         self._now = datetime.fromtimestamp(clock.now() if now is None else now, UTC)
 
     def top_jobs(self, minutes: int = 60, limit: int = 50) -> list[JobFigures]:
@@ -97,12 +98,12 @@ class Metrics:
     def marks(self, minutes: int = 60) -> dict[datetime, str]:
         """Deploys in the last minutes: minute (UTC) and label, the first first."""
         begin = self._now - timedelta(minutes=minutes)
-        found = self._counters.marks(_days(begin.date(), self._now.date()))
+        found = self._deploys.marks(_days(begin.date(), self._now.date()))
         return {moment: found[moment] for moment in sorted(found) if begin <= moment <= self._now}
 
     def mark(self, label: str) -> bool:
         """Note a deploy, now. False when the same label was noted within the last minute, by another host say."""
-        return self._counters.mark(label, self._now.timestamp())
+        return self._deploys.mark(label, self._now.timestamp())
 
     def _read(self, minutes: int, read: Read) -> dict[str, JobFigures]:
         moments = self._moments(minutes)

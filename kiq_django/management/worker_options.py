@@ -48,11 +48,19 @@ def worker_config(options: Mapping[str, Any]) -> WorkerConfig:
         poll_interval=said.get("poll_interval", settings.poll_interval),
         tag=said.get("tag") or settings.tag or default_tag(),
         labels=said.get("labels", settings.labels),
+        health=_address(given["health"]) if given.get("health") else None,
         drain=bool(given.get("drain")),
     )
     if trouble := lease_trouble(config.lease, config.heartbeat):
         raise ConfigurationError(trouble)
     return config
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not host or not colon or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ConfigurationError(f"--health must be HOST:PORT, not {text!r}, for instance 127.0.0.1:7433")
+    return host.strip("[]"), int(port)
 
 
 def required_modules(options: Mapping[str, Any]) -> Sequence[str]:

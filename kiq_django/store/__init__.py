@@ -5,6 +5,7 @@ from functools import cache
 from kiq_django import conf
 from kiq_django.store import connections
 from kiq_django.store.counters import Counters
+from kiq_django.store.deploys import Deploys
 from kiq_django.store.keys import Keys
 from kiq_django.store.link import Link
 from kiq_django.store.processes import Processes
@@ -28,6 +29,7 @@ class Store:
         self.sets = Sets(self.link, self.keys, limits)
         self.processes = Processes(self.link, self.keys)
         self.counters = Counters(self.link, self.keys)
+        self.deploys = Deploys(self.link, self.keys)
 
     def waiters(self) -> Waiters:
         """Blocking connections for one fetcher."""

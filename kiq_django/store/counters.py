@@ -15,9 +15,6 @@ STAT_EXPIRY = 157_680_000
 MINUTE_EXPIRY = 28_800
 """Seconds that minute hashes and histograms are kept."""
 TEN_MINUTES_EXPIRY = 259_200
-MARK_EXPIRY = 7_776_000
-MARK_GUARD = 60
-"""Seconds in which the same deploy is not noted again."""
 SEPARATORS = str.maketrans("|/", "::")
 """Sidekiq's readers cut names at `|`, and its pages at `/`."""
 COUNTERS = struct.Struct(f">{histogram.SIZE}H")
@@ -220,31 +217,6 @@ class Counters:
             pipe.mget(names[start : start + KEYS_A_READ])
         return [text for part in self._link.execute(pipe) for text in part]
 
-    def mark(self, label: str, now: float) -> bool:
-        """Note a deploy at the minute of `now`, once however many hosts say it. The first label of a minute stays.
-
-        Returns:
-            False when this label was noted within the last minute.
-        """
-        moment = datetime.fromtimestamp(now, UTC)
-        key, stamp = self._keys.marks(f"{moment:%Y%m%d}"), f"{moment:%Y-%m-%dT%H:%M:00Z}"
-        if not self._link.call("SET", self._keys.mark_guard(label), stamp, "NX", "EX", MARK_GUARD):
-            return False
-        pipe = self._link.pipeline(atomic=True)
-        pipe.hsetnx(key, stamp, label)
-        pipe.expire(key, MARK_EXPIRY)
-        self._link.execute(pipe)
-        return True
-
-    def marks(self, days: Iterable[date]) -> dict[datetime, str]:
-        """Deploys of these UTC days: minute and label."""
-        pipe = self._link.pipeline()
-        for day in days:
-            pipe.hgetall(self._keys.marks(f"{day:%Y%m%d}"))
-        noted = [pair for reply in self._link.execute(pipe) for pair in reply.items()]
-        found = ((_moment(stamp), label.decode(errors="replace")) for stamp, label in noted)
-        return {moment: label for moment, label in found if moment}
-
 
 def _under_safe_names(metrics: Mapping[str, JobMetrics]) -> dict[str, JobMetrics]:
     named: dict[str, JobMetrics] = {}
@@ -277,13 +249,6 @@ def _counts(text: bytes | None) -> list[int]:
 
 def _names(members: Iterable[bytes]) -> list[str]:
     return sorted(member.decode(errors="replace") for member in members)
-
-
-def _moment(stamp: bytes) -> datetime | None:
-    try:
-        return datetime.fromisoformat(stamp.decode())
-    except ValueError:
-        return None
 
 
 def _integer(text: bytes | None) -> int:

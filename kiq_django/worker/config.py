@@ -46,6 +46,8 @@ class WorkerConfig:
     """Seconds."""
     tag: str = ""
     labels: Sequence[str] = ()
+    health: tuple[str, int] | None = None
+    """Host and port on which to answer probes."""
     drain: bool = False
     """Stop when the queues are empty."""
     identity: str = field(default_factory=lambda: new_identity())

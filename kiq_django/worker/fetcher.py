@@ -130,6 +130,15 @@ class Fetcher:
             self._bell.ring()
 
     @property
+    def why_not_taking(self) -> str:
+        """Why no jobs are taken at the moment; empty when they are."""
+        if not self._fetching:
+            return "quiet"
+        if self._outage.lasting or not self._ownership.name:
+            return "Redis is away"
+        return ""
+
+    @property
     def finished_at(self) -> float:
         """When a job last ended (monotonic seconds)."""
         return self._custody.finished_at

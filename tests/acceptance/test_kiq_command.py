@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from kiq_django import clock
-from kiq_django.api import DeadSet, Queue, RetrySet, ScheduledSet
+from kiq_django.api import DeadSet, Metrics, Queue, RetrySet, ScheduledSet
 from kiq_django.payload import Payload
 from kiq_django.store.queues import Entry
 
@@ -379,3 +379,11 @@ def test_the_real_command(store, server_url, put, tmp_path):
     helped = manage("--help")
     assert helped.returncode == 0
     assert "words:" in helped.stdout
+
+
+def test_mark_notes_a_deploy_once(kiq):
+    assert kiq("mark", "v1.2", "faster") == "Marked v1.2 faster.\n"
+    assert "already" in kiq("mark", "v1.2", "faster")
+    assert list(Metrics().marks().values()) == ["v1.2 faster"]
+    with pytest.raises(CommandError, match="Say what"):
+        kiq("mark", " ")

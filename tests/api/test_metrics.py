@@ -130,8 +130,8 @@ def test_merge_of_counts():
 
 
 def test_marks(store, metrics):
-    store.counters.mark("v1", (NOW - timedelta(hours=30)).timestamp())
-    store.counters.mark("v2", (NOW - timedelta(minutes=10)).timestamp())
-    store.counters.mark("again", (NOW - timedelta(minutes=10)).timestamp())
+    store.deploys.mark("v1", (NOW - timedelta(hours=30)).timestamp())
+    store.deploys.mark("v2", (NOW - timedelta(minutes=10)).timestamp())
+    store.deploys.mark("again", (NOW - timedelta(minutes=10)).timestamp())
     assert metrics.marks(60) == {NOW.replace(second=0) - timedelta(minutes=10): "v2"}
     assert list(metrics.marks(72 * 60).values()) == ["v1", "v2"]

@@ -241,11 +241,11 @@ def test_ten_minutes_of_ruby(store):
 
 
 def test_deploy_marks(store):
-    assert store.counters.mark("v1 first", MINUTE + 30)
+    assert store.deploys.mark("v1 first", MINUTE + 30)
     assert store.link.call("GET", "deploylock-v1 first") == b"2026-02-03T04:05:00Z"
     assert store.link.call("TTL", "deploylock-v1 first") == 60
-    assert not store.counters.mark("v1 first", MINUTE + 60)
-    assert store.counters.mark("v2", MINUTE + 45)
+    assert not store.deploys.mark("v1 first", MINUTE + 60)
+    assert store.deploys.mark("v2", MINUTE + 45)
     assert store.link.call("HGETALL", "20260203-marks") == {b"2026-02-03T04:05:00Z": b"v1 first"}
     assert store.link.call("TTL", "20260203-marks") == 7_776_000
     assert list(Metrics(now=MINUTE + 70).marks(60).values()) == ["v1 first"]

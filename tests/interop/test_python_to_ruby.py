@@ -66,8 +66,8 @@ def test_failures_of_ruby_as_we_see_them(declare, ruby, ruby_worker, tmp_path):
 def test_a_ruby_process_as_we_see_it(declare, ruby_worker, tmp_path):
     declare("SlowWorker").enqueue(60)
     worker = ruby_worker("-q", "ruby,2", "-q", "other,1", "-c", "3", "-g", "shop").ready()
-    work = wait_for(lambda: next(iter(WorkSet()), None), 20)
-    [process] = ProcessSet()
+    [process] = wait_for(lambda: [each for each in ProcessSet() if each.busy and each.work], 20)
+    [work] = WorkSet()
     assert (process.tag, process.concurrency, process.busy, process.is_quiet) == ("shop", 3, 1, False)
     assert (set(process.queues), process.pid) == ({"ruby", "other"}, worker.process.pid)
     assert (work.queue, work.record.name, work.record.args) == ("ruby", "SlowWorker", [60])

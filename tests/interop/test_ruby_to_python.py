@@ -208,6 +208,20 @@ def test_retry_for_counts_from_a_failure_that_another_version_noted(our_worker, 
     assert job.retry_count == 1
 
 
+def test_integer_times_are_written_everywhere_when_wanted(our_worker, store, tmp_path):
+    """For a cluster of Sidekiq 8 alone."""
+    store.queues.push([_entry({**writers(clock.now())["8.1"], "jid": "c" * 24})])
+    our_worker(SIDEKIQ={"integer_times": True}).ready()
+    names = ["created_at", "enqueued_at", "failed_at"]
+    job = wait_for(lambda: RetrySet().find("c" * 24))
+    assert {type(job.payload.document[name]) for name in names} == {int}
+    job.reschedule(clock.now() - 1)
+    again = wait_for(lambda: next((job for job in RetrySet() if job.retry_count == 1), None))
+    assert {type(again.payload.document[name]) for name in [*names, "retried_at"]} == {int}
+    assert again.enqueued_at > job.enqueued_at
+    assert again.retried_at >= again.failed_at == job.failed_at
+
+
 def _entry(document):
     return Entry("default", json.dumps(document, separators=(",", ":")).encode())
 

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from kiq_django import conf, log, registry, store
 from kiq_django.exceptions import ConfigurationError, StoreError
-from kiq_django.management import reload
+from kiq_django.management import processes, reload
 from kiq_django.management.worker_options import required_modules, worker_config
 from kiq_django.store.server import ServerInfo
 from kiq_django.version import __version__
@@ -40,6 +40,8 @@ class Command(BaseCommand):
             help="Section of the configuration file that overrides the rest. Default: $KIQ_ENV.")  # fmt: skip
         add("-r", "--require", action="append", metavar="MODULE", help="Import this module too; repeatable.")
         add("-g", "--tag", metavar="TAG", help="Shown beside this process.")
+        add("--processes", metavar="N", help="So many worker processes under this one, or 'auto': one a processor.")
+        add("--health", metavar="HOST:PORT", help="Answer probes there: /live and /ready.")
         add("--drain", action="store_true", help="Run what is waiting, then exit.")
         add("--reload", action=BooleanOptionalAction, default=None,
             help="Start again when code changes. Default: as settings.DEBUG.")  # fmt: skip
@@ -47,14 +49,27 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until a signal, and leave with an exit code."""
-        wants_reload = (
-            django_settings.DEBUG and not options["drain"] if options["reload"] is None else options["reload"]
-        )
-        if wants_reload:
+        if options["processes"] and not processes.is_child():
+            raise SystemExit(self._supervise(options))
+        if self._wants_reload(options):
             raise SystemExit(reload.run(lambda pipe: self._work(options, pipe, reloading=True)))
-        pipe = SignalPipe()
-        pipe.open()
-        self._work(options, pipe, reloading=False)
+        self._work(options, _opened(), reloading=False)
+
+    def _wants_reload(self, options: dict[str, Any]) -> bool:
+        if options["reload"] is None:
+            return django_settings.DEBUG and not (options["drain"] or processes.is_child())
+        return bool(options["reload"])
+
+    def _supervise(self, options: dict[str, Any]) -> int:
+        log.configure(options["log_format"], options["verbosity"])
+        if options["reload"] or options["drain"] or options["health"]:
+            raise CommandError("--processes goes with neither --reload, --drain nor --health", returncode=2)
+        try:
+            number = processes.how_many(options["processes"])
+            timeout = worker_config(options).shutdown_timeout
+        except ConfigurationError as error:
+            raise CommandError(str(error), returncode=BAD_CONFIGURATION) from error
+        return processes.Processes(number, timeout, _opened()).run()
 
     def _work(self, options: dict[str, Any], pipe: SignalPipe, *, reloading: bool) -> int:
         log.configure(options["log_format"], options["verbosity"])
@@ -94,6 +109,12 @@ def _described(queues: Any) -> str:
     if not any(queues.values()):
         return " > ".join(queues)
     return ", ".join(f"{name} ({weight})" for name, weight in queues.items())
+
+
+def _opened() -> SignalPipe:
+    pipe = SignalPipe()
+    pipe.open()
+    return pipe
 
 
 def _always() -> bool:
