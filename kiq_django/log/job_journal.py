@@ -13,6 +13,7 @@ from kiq_django.log.escaping import said
 from kiq_django.log.lines import Line, logger
 from kiq_django.log.subject import Subject
 from kiq_django.log.telling import tell
+from kiq_django.log.trace import raised
 from kiq_django.payload import Payload
 
 MOST_RUNNING = 20_000
@@ -80,5 +81,4 @@ def _died(payload: Payload | None, error: BaseException, **_: Any) -> None:
     if "discarded_at" in payload.document:
         logger.info("discarded: %s", said(error), extra={"kiq": context})
     else:
-        trace = (type(error), error, error.__traceback__)
-        logger.error("dead: %s", said(error), exc_info=trace, extra={"kiq": context, "traced": True})
+        logger.error("dead: %s", said(error), exc_info=raised(error), extra={"kiq": context, "traced": True})

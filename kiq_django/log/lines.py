@@ -6,6 +6,7 @@ from kiq_django.exceptions import NeverRun, Steer
 from kiq_django.execution import Outcome
 from kiq_django.log.escaping import said
 from kiq_django.log.subject import Subject
+from kiq_django.log.trace import raised
 
 logger = logging.getLogger("kiq_django.job")
 
@@ -38,7 +39,7 @@ def failure(line: Line) -> logging.LogRecord | None:
     fate = f"; {outcome.fate}" if outcome.fate else ""
     record = _record(logging.WARNING, line, "%s (attempt %d%s)", said(error), attempt, fate)
     if not isinstance(error, NeverRun):
-        record.exc_info = (type(error), error, error.__traceback__)
+        record.exc_info = raised(error)
     return record
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiq_django import log, registry, signals
+from kiq_django import execution, log, registry, signals
 from kiq_django.context import RunningJob, current
 from kiq_django.exceptions import Discard
 from kiq_django.execution import Outcome
@@ -22,6 +22,7 @@ from kiq_django.log.escaping import one_line
 from kiq_django.log.formatters import FORMATTERS
 from kiq_django.log.lines import logger, told
 from kiq_django.log.subject import Subject
+from kiq_django.log.trace import raised as trace_from_the_project
 from kiq_django.payload import Payload
 from tests.jobsapp import jobs  # noqa: F401 - declares the jobs
 
@@ -501,3 +502,9 @@ assert log_is_ready()
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["msg"] == "hello"
+
+
+def test_a_traceback_begins_where_the_projects_code_does():
+    named = Payload({"class": "tests.jobsapp.jobs.fail", "jid": "1", "args": ["no"]})
+    _, _, trace = trace_from_the_project(execution.run(named, "default").error)
+    assert trace.tb_frame.f_code.co_name == "fail"

