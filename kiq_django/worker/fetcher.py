@@ -181,7 +181,9 @@ class Fetcher:
     def _is_over(self) -> bool:
         if self._stopping and self._abandon and self._outage.lasting:
             return True  # Redis is away and time is up: the lease ends, and a reaper does the rest
-        return self._stopping and self._custody.is_empty and not self._watch.has_arrivals
+        # A fetch that is still pending could take a job after we are gone: it has to be ended first.
+        quiet = not (self._watch.is_waiting or self._watch.has_arrivals)
+        return self._stopping and self._custody.is_empty and quiet
 
     def _turn(self) -> None:
         """One round trip, when there is something to settle or to look for."""

@@ -114,3 +114,18 @@ def test_a_stop_does_not_wait_for_a_redis_that_is_silent(start, proxy, store):
     began = time.monotonic()
     launcher.stop(0.1)
     assert time.monotonic() - began < 0.1 + launchers.LAST_WORDS + 2
+
+
+def test_nothing_is_taken_once_a_worker_signs_off(start, push, store, waiting, monkeypatch):
+    launcher = start()
+    fetcher = launcher.managers[0].fetcher
+    wait_for(lambda: fetcher._watch.is_waiting)
+    retire = fetcher._ownership.retire
+
+    def late_push_and_retire():
+        push("job", 1)
+        retire()
+
+    monkeypatch.setattr(fetcher._ownership, "retire", late_push_and_retire)
+    assert launcher.stop(5)
+    assert waiting() == [1]
