@@ -57,7 +57,7 @@ class StoreRefused(StoreError):  # noqa: N818
     """Redis answered, and refused: full, read-only, cannot persist, or no permission. Nothing was written."""
 
 
-class JobTimeout(KiqError, TimeoutError):  # noqa: N818
+class JobTimeout(KiqError):  # noqa: N818
     """A job ran longer than its `timeout`."""
 
 

@@ -26,8 +26,9 @@ class Link:
             StoreUnavailable: the server is away; whether the command ran is unknown.
             StoreRefused: the server said no; nothing was written.
         """
-        with self.translated():
-            return self.client.execute_command(*command)
+        with self._connection() as connection:
+            connection.send_command(*command)
+            return self.client.parse_response(connection, command[0])
 
     def pipeline(self, *, atomic: bool = False) -> Any:
         """A redis-py pipeline, to be sent with `execute`; `atomic` wraps it in MULTI/EXEC."""
@@ -39,7 +40,8 @@ class Link:
         Raises:
             StoreError: as for `call`; commands before the refused one may have run.
         """
-        with self.translated():
+        with self._connection() as connection:
+            pipe.connection_pool = _Lender(connection)
             replies: list[Any] = pipe.execute()
         return replies
 
@@ -80,19 +82,9 @@ class Link:
         Raises:
             StoreUnavailable: what ran is unknown.
         """
-        pool = self.client.connection_pool
-        try:
-            connection = connections.take(pool)
-            try:
-                connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-                return [_reply(connection) for _ in commands]
-            except BaseException:
-                connection.disconnect()  # a reply that is still under way must not answer the next command
-                raise
-            finally:
-                pool.release(connection)
-        except (redis.RedisError, OSError) as error:
-            raise self._in_our_words(error) from error
+        with self._connection() as connection:
+            connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+            return [_reply(connection) for _ in commands]
 
     def info(self) -> connections.ServerInfo:
         """What the server says of itself."""
@@ -110,6 +102,28 @@ class Link:
         return self._shebang
 
     @contextmanager
+    def _connection(self) -> Iterator[Any]:
+        """A connection for one exchange, with errors in our words.
+
+        Whatever interrupts it, a job's time limit among others: a reply that is still under way must not
+        answer the next command, so the connection is dropped.
+        """
+        pool = self.client.connection_pool
+        try:
+            connection = connections.take(pool)
+            try:
+                yield connection
+            except redis.ResponseError:
+                raise
+            except BaseException:
+                connection.disconnect()
+                raise
+            finally:
+                pool.release(connection)
+        except (redis.RedisError, OSError) as error:
+            raise self._in_our_words(error) from error
+
+    @contextmanager
     def translated(self) -> Iterator[None]:
         """Let errors of redis-py leave the block in our words."""
         try:
@@ -122,6 +136,19 @@ class Link:
         if connections.must_disconnect(error):
             connections.renew(self.client)
         return connections.translate(error, self.target)
+
+
+class _Lender:
+    """The pool of one pipeline: gives it the connection that we hold, and leaves the giving back to us."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def get_connection(self, *_: Any) -> Any:
+        return self._connection
+
+    def release(self, connection: Any) -> None:
+        """We do that."""
 
 
 def _reply(connection: Any) -> Any:

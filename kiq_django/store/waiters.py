@@ -12,11 +12,15 @@ from typing import Any
 
 import redis
 
+from kiq_django.exceptions import StoreError
+from kiq_django.store import connections
 from kiq_django.store.keys import Keys
 from kiq_django.store.link import Link
 
 BLOCK_SECONDS = 2
 """The server's own time-out: how long a lost connection may still take a job from its queue."""
+ANSWER = 0.005
+"""Seconds in which the answer of a waiter that was ended arrives, as a rule."""
 
 
 class Waiters:
@@ -48,14 +52,20 @@ class Waiters:
         connection = self._connections[queue]
         selector.unregister(connection._sock)
         self._pending.discard(queue)
-        payload: bytes | None = self._guarded(connection.read_response)
+        try:
+            payload: bytes | None = self._guarded(connection.read_response)
+        except StoreError as error:
+            if error.__cause__ is not None and connections.must_disconnect(error.__cause__):
+                del self._connections[queue]  # to a demoted master: the next one finds the new
+                connection.disconnect()
+            raise
         return payload
 
     def cancel(self, selector: selectors.BaseSelector) -> list[tuple[str, bytes]]:
         """End all pending waiters. Returns what they had received before."""
         if not self._pending:
             return []
-        if not self._unblock():
+        if not self._end_all():
             self.close(selector)
             return []
         received = [(queue, self.receive(queue, selector)) for queue in sorted(self._pending)]
@@ -81,19 +91,30 @@ class Waiters:
             self._connections[queue] = connection
         return self._connections[queue]
 
-    def _unblock(self) -> bool:
-        """Ask the server to end the waiters. False when it does not know how."""
-        if not self._can_unblock:
-            return False
-        pipe = self._link.client.pipeline(transaction=False)
-        for queue in sorted(self._pending):
-            pipe.execute_command("CLIENT", "UNBLOCK", self._ids[queue])
-        replies = self._guarded(pipe.execute, raise_on_error=False)
-        refusals = [str(reply) for reply in replies if isinstance(reply, redis.ResponseError)]
-        # A server that is loading, say, will know how to another time.
-        self._can_unblock = not any("unknown" in text.lower() or "NOPERM" in text for text in refusals)
+    def _end_all(self) -> bool:
+        """Ask the server to end the waiters, until each has its answer: the asking may overtake a wait on its way.
+
+        Returns:
+            False when the server does not know how.
+        """
+        waiting = sorted(self._pending)
+        while waiting:
+            if not self._can_unblock or not self._unblock(waiting):
+                return False
+            waiting = [q for q in waiting if not self._guarded(self._connections[q].can_read, timeout=ANSWER)]
+        return True
+
+    def _unblock(self, queues: Sequence[str]) -> bool:
+        replies = self._link.exchange([("CLIENT", "UNBLOCK", self._ids[queue]) for queue in queues])
+        refusals = [reply for reply in replies if isinstance(reply, redis.ResponseError)]
+        self._can_unblock = not any(map(_is_for_good, refusals))
         return not refusals
 
     def _guarded(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         with self._link.translated():
             return function(*args, **kwargs)
+
+
+def _is_for_good(refusal: redis.ResponseError) -> bool:
+    """A server that is loading, say, will know how to unblock another time."""
+    return isinstance(refusal, redis.exceptions.NoPermissionError) or "unknown" in str(refusal).lower()

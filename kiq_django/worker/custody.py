@@ -107,14 +107,19 @@ class Custody:
         self.put_back(unbegun)
 
     def give_back_stuck(self) -> None:
-        """More is held than the threads will get to at the present pace: somebody else shall have it."""
-        if len(self._buffer) <= self._pace.ahead:
+        """Nothing ends, or more is held than the threads will soon get to: somebody else shall have it."""
+        now = clock.monotonic()
+        if not len(self._buffer):
             self._stuck_since = 0.0
-        elif not self._stuck_since:
-            self._stuck_since = clock.monotonic()
-        elif clock.monotonic() - self._stuck_since > STALE:
+        elif not self._stuck_since or self._moves_on():
+            self._stuck_since = now
+        elif now - self._stuck_since > STALE:
             self.give_back_unbegun()
+            self._pace.forget()
             self._stuck_since = 0.0
+
+    def _moves_on(self) -> bool:
+        return self.finished_at > self._stuck_since and len(self._buffer) <= self._pace.ahead
 
     def give_back_running(self) -> None:
         """Time is up: what still runs goes back as if it had not been begun."""

@@ -61,6 +61,7 @@ class Fetcher:
         self._bell = Bell()
         self._fetching = True
         self._abandon = False
+        self._give_up_at = 0.0
         self._stopping = False
         # Written by the loop's thread only; the first two are read by others:
         self.turned_at = clock.monotonic()
@@ -114,8 +115,13 @@ class Fetcher:
         self._stopping = True
         self._bell.ring()
 
-    def abandon(self) -> None:
-        """Time is up: push back what still runs. A job that ends after this is not settled here."""
+    def abandon(self, patience: float = 0.5) -> None:
+        """Time is up: push back what still runs. A job that ends after this is not settled here.
+
+        Args:
+            patience: seconds in which Redis must have taken that, should it be away.
+        """
+        self._give_up_at = clock.monotonic() + patience
         self._abandon = True
         self.stop()
 
@@ -179,8 +185,8 @@ class Fetcher:
             self._rest()
 
     def _is_over(self) -> bool:
-        if self._stopping and self._abandon and self._outage.lasting:
-            return True  # Redis is away and time is up: the lease ends, and a reaper does the rest
+        if self._abandon and self._outage.lasting and clock.monotonic() > self._give_up_at:
+            return True  # the lease ends, and a reaper does the rest
         # A fetch that is still pending could take a job after we are gone: it has to be ended first.
         quiet = not (self._watch.is_waiting or self._watch.has_arrivals)
         return self._stopping and self._custody.is_empty and quiet

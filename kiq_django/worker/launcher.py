@@ -123,7 +123,7 @@ class Launcher:
     def _abandon(self) -> bool:
         """Push back first, cancel then: it is worse to lose a job than to run it twice. False when Redis is silent."""
         for manager in self.managers:
-            manager.fetcher.abandon()
+            manager.fetcher.abandon(LAST_WORDS / 2)
         end = clock.monotonic() + LAST_WORDS
         written = [manager.fetcher.join(max(0.05, end - clock.monotonic())) for manager in self.managers]
         return all(written)

@@ -24,6 +24,10 @@ class Pace:
         weight = min(1.0, elapsed / MEMORY)
         self.rate += weight * (finished / elapsed - self.rate)
 
+    def forget(self) -> None:
+        """Jobs are slow now, whatever they were."""
+        self.rate = 0.0
+
     @property
     def ahead(self) -> int:
         """How many jobs to hold beyond what runs."""

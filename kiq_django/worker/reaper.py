@@ -76,13 +76,16 @@ class Reaper(Service):
         while True:
             cases = [_case(raw) for raw in working.left_behind(queue, owner, PAGE)]
             fates = working.reclaim(queue, owner, [case[:3] for case in cases], force=force)
-            if fates is None or not cases:
+            if fates is None:
                 return total
             total += len(cases)
             _report(owner, queue, fates)
             for case, fate in zip(cases, fates, strict=True):
                 if fate in BURIED:
                     _announce_death(case)
+            # What was put back may wake a fetch of this very owner, and so be here again: that is for the next round.
+            if len(cases) < PAGE:
+                return total
 
 
 def _case(raw: bytes) -> Case:

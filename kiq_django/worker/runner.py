@@ -45,6 +45,7 @@ class Runner:
         self._pipe = pipe
         self._journal = journal
         self._keep_going = keep_going
+        self._in_a_hurry = False
         self.cut_off = False
         """Jobs were still running at the end; they have been pushed back."""
 
@@ -87,8 +88,10 @@ class Runner:
 
     def _obey(self, launcher: Launcher) -> None:
         while self._keep_going():
-            for name in self._pipe.wait(DRAIN_TICK if self._config.drain else TICK):
+            names = self._pipe.wait(DRAIN_TICK if self._config.drain else TICK)
+            for name in names:
                 if name in STOP:
+                    self._in_a_hurry = sum(each in STOP for each in names) > 1
                     logger.info("%s: stopping; jobs get %g s to finish", name, self._config.shutdown_timeout)
                     return self._stop(launcher)
                 if name in QUIET:
@@ -109,7 +112,7 @@ class Runner:
         names = self._pipe.wait(0)
         if DUMP.intersection(names):
             dump_threads()
-        return bool(STOP.intersection(names))
+        return self._in_a_hurry or bool(STOP.intersection(names))
 
 
 def refuse_unusable(info: ServerInfo) -> None:

@@ -83,11 +83,6 @@ def test_a_death_is_told_with_its_reason(store, push):
     assert Payload.decode(dead).args == Payload.decode(raw).args
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="What the reaper puts back wakes the pending BLMOVE of the very owner it takes for dead; the reaper's loop "
-    "takes it back once more, and counts two recoveries for one death",
-)
 def test_a_false_death_counts_once(store, push):
     push("note", jid="j")
     store.working.register("me", ["default"], 30)

@@ -197,13 +197,9 @@ def test_a_second_signal_ends_at_once(stuck, waiting, caplog):
     assert waiting() == [1]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Runner._obey forgets what came out of the pipe together with the first TERM: the second is not obeyed",
-)
 def test_two_signals_in_one_breath_are_two(stuck):
     os.write(stuck.pipe._write, bytes([signal.SIGTERM, signal.SIGTERM]))
-    wait_for(lambda: stuck.is_over, timeout=3)
+    wait_for(lambda: stuck.is_over, timeout=1.5)
 
 
 def test_it_may_be_ended_from_outside(running):

@@ -114,13 +114,30 @@ def test_what_still_runs_goes_back_once_in_its_old_order(start, store, push, sta
     assert [store.sets.count(name) for name in ("retry", "dead", "schedule")] == [0, 0, 0]
 
 
-def test_once_also_when_the_answer_is_lost(start, store, proxy, push, stay, waiting):
+@pytest.fixture
+def cut_off(start, store, proxy, push, declare, done, stay):
+    """A worker behind the proxy that runs a job without end, and waits for no other."""
+    declare(done.append, name="note")
+    push("note", 0)
     push("stay", 1)
-    launcher = start()
+    launcher = start(concurrency=1)
     wait_for(lambda: stay)
-    wait_for(lambda: held(store))
+    wait_for(lambda: len(held(store)) == 1)
+    wait_for(lambda: not store.link.client.info("clients")["blocked_clients"])
+    return launcher
+
+
+def test_once_also_when_the_answer_is_lost(cut_off, store, proxy, waiting):
     proxy.drop_replies(1, to=b"requeue")
-    assert not launcher.stop(0.05)
+    assert not cut_off.stop(0.05)
+    assert proxy.dropped == 1
+    assert (waiting(), held(store)) == ([1], [])
+
+
+def test_one_broken_connection_at_the_deadline_leaves_nothing_to_the_reaper(cut_off, store, proxy, waiting):
+    store.link.call("SCRIPT", "FLUSH")  # so that what is asked is not done: its answer is NOSCRIPT
+    proxy.drop_replies(1, to=b"requeue")
+    assert not cut_off.stop(0.05)
     assert proxy.dropped == 1
     assert (waiting(), held(store)) == ([1], [])
 
@@ -184,14 +201,19 @@ def test_without_redis_the_lease_ends_and_another_does_the_rest(start, store, pr
 
 
 def left_open(server_url, store):
-    """Descriptors of this process, once all pools have closed their connections and the server has none of ours."""
+    """Files of this process and connections that the server has of us, once all pools have closed theirs."""
     connections.forget()
     connections.renew(store.link.client)
     stores.get.cache_clear()
     gc.collect()
     with redis.Redis(unix_socket_path=server_url.removeprefix("unix://")) as client:
-        wait_for(lambda: not any(each["name"].startswith("kiq:") for each in client.client_list()))
-    return len(list(Path("/proc/self/fd").iterdir()))
+        ours = {each["id"] for each in client.client_list() if each["name"].startswith("kiq:")}
+    return len(list(Path("/proc/self/fd").iterdir())), ours
+
+
+def fewer_or_the_same(now, before):
+    """Whether no file was added, and no connection."""
+    return now[0] <= before[0] and now[1] <= before[1]
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
@@ -226,7 +248,7 @@ def test_nothing_is_left_after_the_end(start, store, server_url, push, declare, 
     for _ in range(4):
         cycle()
     wait_for(lambda: set(threading.enumerate()) <= threads, what="no thread is left")
-    wait_for(lambda: left_open(server_url, store) <= before, what="no descriptor is left")
+    wait_for(lambda: fewer_or_the_same(left_open(server_url, store), before), what="no file, no connection is left")
 
 
 def test_keys_that_are_left_are_those_that_must_be(start, store, push, declare, done):
