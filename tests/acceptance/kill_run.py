@@ -24,8 +24,8 @@ from tests.support import wait_for
 
 JOB = "tests.acceptance.app.jobs.touch"
 CONCURRENCY = 5
-AHEAD = 25
-"""Jobs that a worker may have fetched ahead at most: 5 ms of work of five threads at 1 ms a job."""
+AHEAD = 15
+"""Jobs that a worker may have fetched ahead at most: 5 ms of work of five threads at 2 ms a job, and a little more."""
 SLICE = 1000
 
 
