@@ -12,6 +12,7 @@ from typing import Any
 
 import redis
 
+from kiq_django import clock
 from kiq_django.exceptions import StoreError
 from kiq_django.store import connections
 from kiq_django.store.keys import Keys
@@ -95,11 +96,12 @@ class Waiters:
         """Ask the server to end the waiters, until each has its answer: the asking may overtake a wait on its way.
 
         Returns:
-            False when the server does not know how.
+            False when the server does not know how, or an answer does not come although the wait is over by now.
         """
         waiting = sorted(self._pending)
+        deadline = clock.monotonic() + BLOCK_SECONDS + 1
         while waiting:
-            if not self._can_unblock or not self._unblock(waiting):
+            if clock.monotonic() > deadline or not self._can_unblock or not self._unblock(waiting):
                 return False
             waiting = [q for q in waiting if not self._guarded(self._connections[q].can_read, timeout=ANSWER)]
         return True

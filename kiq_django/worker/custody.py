@@ -78,6 +78,8 @@ class Custody:
         finished = self._settler.collect(self.finished)
         self._pace.note(finished, now)
         if not finished:
+            if now - self.finished_at > STALE:
+                self._pace.forget()
             return False
         self.finished_at = clock.monotonic()
         self.active = max(0, self.active - finished)

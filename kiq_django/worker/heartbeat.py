@@ -51,7 +51,9 @@ class Heartbeat(Service):
         """One beat. Leases first: they are what must not wait."""
         for manager in self._managers:
             manager.fetcher.renew()
-        if signal := self._store.processes.beat(self._config.identity, self._fields(), self._work()):
+        running = self._running()
+        work = {name: _work_entry(job, since) for name, job, since in running}
+        if signal := self._store.processes.beat(self._config.identity, self._fields(len(running)), work):
             logger.info("Told to %s through Redis", signal)
             self._told(signal)
         self._beaten()
@@ -74,11 +76,11 @@ class Heartbeat(Service):
         except StoreError as error:
             logger.warning("Could not leave the list of processes: %s It forgets this one in a minute.", error)
 
-    def _fields(self) -> dict[str, str]:
+    def _fields(self, busy: int) -> dict[str, str]:
         return {
             "info": self._info,
             "concurrency": str(self._config.concurrency),
-            "busy": str(len(self._running())),
+            "busy": str(busy),
             "beat": repr(clock.now()),
             "rtt_us": str(self._round_trip()),
             "quiet": "true" if self.is_quiet else "false",
@@ -92,9 +94,6 @@ class Heartbeat(Service):
         running = [(name, *what) for name, what in current if what is not None]
         running += [(f"async-{id(job):x}", job, since) for job, since in list(self._event_loop.running.items())]
         return running
-
-    def _work(self) -> dict[str, bytes]:
-        return {name: _work_entry(job, since) for name, job, since in self._running()}
 
     def _round_trip(self) -> int:
         microseconds = self._store.processes.ping()

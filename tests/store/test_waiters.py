@@ -1,5 +1,6 @@
 """Blocked fetches: one thread waits on several queues, and ends the waiting without losing what came in."""
 
+import contextlib
 import selectors
 import threading
 import time
@@ -199,6 +200,48 @@ def test_a_wait_is_ended_at_once_even_before_it_has_begun(store, server_url, wai
         assert time.monotonic() - began < 1
     finally:
         way.close()
+
+
+class DeadEnd(faults.Proxy):
+    """A way on which nothing comes back to who waits, as after a router has forgotten the connection."""
+
+    def __init__(self, upstream):
+        super().__init__(upstream)
+        self._dead = set()
+        self._over = threading.Event()
+
+    def close(self):
+        self._over.set()
+        super().close()
+
+    def _loses(self, pair, data, towards_server):
+        if towards_server and b"BLMOVE" in data:
+            self._dead.add(pair)
+        elif not towards_server and pair in self._dead:
+            self._over.wait()
+        return super()._loses(pair, data, towards_server)
+
+
+def test_a_wait_on_a_dead_connection_is_given_up(store, server_url, waiting_over, monkeypatch):
+    monkeypatch.setattr(waiters, "BLOCK_SECONDS", 0.2)
+    monkeypatch.setitem(connections.TIMEOUTS, "fetch", 0.5)
+    way = DeadEnd(server_url.removeprefix("unix://"))
+    idle = waiting_over(Link(connections.target(way.url), "fetch"))
+    idle.arm(queues=["first"])
+    outcome = []
+
+    def end():
+        with contextlib.suppress(StoreError):
+            idle.cancel()
+        outcome.append("given up")
+
+    thread = threading.Thread(target=end, daemon=True)
+    thread.start()
+    thread.join(3)
+    in_time = bool(outcome)
+    way.close()
+    thread.join(5)
+    assert in_time
 
 
 # --- servers that do not know how to end a wait ---

@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from collections import deque
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from kiq_django.worker.buffer import Buffer, Seat
 from kiq_django.worker.reservation import Reservation
+from tests.support import wait_for
 
 PATIENCE = 10
 
@@ -90,6 +92,44 @@ def test_nothing_is_lost_whatever_the_order(steps):
             came_out += drained
     assert len(buffer) == len(inside)
     assert {id(item) for item in came_out + inside} == {id(item) for item in went_in}
+
+
+class SlyList(deque):
+    """The idle list of a buffer to which something happens at the very moment when a thread joins it."""
+
+    def __init__(self, before=lambda: None, after=lambda: None):
+        super().__init__()
+        self.before, self.after = before, after
+
+    def append(self, seat):
+        (before, self.before), (after, self.after) = (self.before, int), (self.after, int)
+        before()
+        super().append(seat)
+        after()
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("news", ["work", "the end", "both"])
+def test_news_at_the_moment_of_going_to_sleep(monkeypatch, moment, news):
+    buffer, taken = Buffer(), []
+
+    def happen():
+        if news != "the end":
+            buffer.put(["work"])
+        if news != "work":
+            buffer.close()
+
+    def take():
+        seat = Seat()
+        while (item := buffer.take(seat)) is not None:
+            taken.append(item)
+
+    monkeypatch.setattr(buffer, "_idle", SlyList(**{moment: happen}))
+    takers = started(take)
+    wait_for(lambda: taken or news == "the end")
+    buffer.close()
+    assert all_end(takers)
+    assert taken == ([] if news == "the end" else ["work"])
 
 
 # --- many threads ---

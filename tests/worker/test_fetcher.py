@@ -1,6 +1,7 @@
 """The engine's loop, with the test in the place of the threads that run jobs, or with real ones."""
 
 import logging
+import statistics
 import time
 from types import SimpleNamespace
 
@@ -67,7 +68,7 @@ def test_jobs_that_come_in_while_it_gets_quiet_go_back_in_their_old_order(fetch,
 
 
 def test_what_was_fetched_ahead_goes_back_when_jobs_get_slower(fetch, push, monkeypatch):
-    pace = SimpleNamespace(ahead=30, rate=0.0, note=lambda finished, now: None)
+    pace = SimpleNamespace(ahead=30, rate=0.0, note=lambda finished, now: None, forget=lambda: None)
     for number in range(31):
         push("job", number)
     hands = fetch(concurrency=1)
@@ -82,6 +83,26 @@ def test_what_was_fetched_ahead_goes_back_when_jobs_get_slower(fetch, push, monk
         running = hands.take()
     hands.fetcher.finish(running)
     assert len(hands.buffer) <= 1
+
+
+def test_an_idle_thread_gets_its_job_although_quick_jobs_ran_before_a_slow_one(fetch, push):
+    hands = fetch(concurrency=2)
+    hands.fetcher.start()
+    waits = []
+    for number in range(7):
+        for each in range(200):
+            push("quick", each)
+        for _ in range(200):
+            hands.fetcher.finish(hands.take())
+        push("slow", number)
+        slow = hands.take()
+        came = time.monotonic()
+        push("next", number)
+        following = hands.take()
+        waits.append(time.monotonic() - came)
+        hands.fetcher.finish(slow)
+        hands.fetcher.finish(following)
+    assert statistics.median(waits) < 0.03, waits
 
 
 # --- trouble ---

@@ -12,8 +12,10 @@ from tests.support import wait_for
 from tests.worker.conftest import encoded
 
 TOO_LONG = 0.1
-"""Seconds that a job may wait in the memory of one process while another is idle; 0.02 on a machine with nothing else to
-do. A busy one needs longer for each step; jobs that are held on purpose wait 0.15 and more."""
+"""Seconds that a job may wait in the memory of one process while another is idle: 0.02 where nothing else runs.
+
+A busy machine needs longer for each step. Jobs that are held on purpose wait 0.15 and more.
+"""
 
 
 @pytest.fixture

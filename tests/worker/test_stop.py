@@ -104,7 +104,11 @@ def test_what_still_runs_goes_back_once_in_its_old_order(start, store, push, sta
         push("stay", number)
     launcher = start(concurrency=3)
     wait_for(lambda: len(stay) == 3)
+    began = time.monotonic()
     assert not launcher.stop(0.05)
+    assert time.monotonic() - began < 0.8
+    assert launcher.managers[0].fetcher.join(0)
+    assert store.processes.identities() == []
     assert (waiting(), held(store)) == ([0, 1, 2, 3, 4], [])
     gate.set()
     for processor in launcher.managers[0].processors:
