@@ -33,6 +33,8 @@ class Waiters:
         self._connections: dict[str, Any] = {}
         self._ids: dict[str, int] = {}
         self._pending: set[str] = set()
+        self._watched: dict[str, Any] = {}
+        """Sockets that stand in the selector; a connection forgets its own as soon as it is lost."""
         self._can_unblock = True
 
     def __len__(self) -> int:
@@ -45,13 +47,14 @@ class Waiters:
                 connection = self._connection(queue)
                 source, to = self._keys.queue(queue), self._keys.working(queue, owner)
                 self._guarded(connection.send_command, "BLMOVE", source, to, "RIGHT", "LEFT", BLOCK_SECONDS)
+                self._watched[queue] = connection._sock
                 selector.register(connection._sock, selectors.EVENT_READ, queue)
                 self._pending.add(queue)
 
     def receive(self, queue: str, selector: selectors.BaseSelector) -> bytes | None:
         """Read the answer of a waiter whose socket is readable. None when it timed out or was unblocked."""
         connection = self._connections[queue]
-        selector.unregister(connection._sock)
+        selector.unregister(self._watched.pop(queue))
         self._pending.discard(queue)
         try:
             payload: bytes | None = self._guarded(connection.read_response)
@@ -75,8 +78,8 @@ class Waiters:
     def close(self, selector: selectors.BaseSelector | None = None) -> None:
         """Drop all connections, and with them what was pending. The working lists must be looked at afterwards."""
         for queue in self._pending:
-            sock = self._connections[queue]._sock
-            if selector and sock is not None:
+            sock = self._watched.pop(queue)
+            if selector:
                 selector.unregister(sock)
         self._pending.clear()
         for connection in self._connections.values():

@@ -334,6 +334,22 @@ def test_a_server_that_is_away_is_an_error_and_leaves_nothing_behind(own_server,
     assert len(idle.waiters) == 2
 
 
+def test_a_reset_while_the_wait_is_ended_leaves_nothing_behind(store, idle, monkeypatch):
+    idle.arm(queues=["first"])
+    wait_for(lambda: blocked(store))
+
+    def reset(timeout):
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    monkeypatch.setattr(idle.waiters._connections["first"]._parser, "can_read", reset)
+    with pytest.raises(StoreUnavailable):
+        idle.cancel()
+    idle.close()
+    assert (len(idle.waiters), idle.watched) == (0, 0)
+    idle.arm(queues=["first"])
+    assert idle.watched == 1
+
+
 # --- failover ---
 
 
