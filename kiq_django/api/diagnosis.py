@@ -17,7 +17,6 @@ from kiq_django.version import __version__
 
 Level = Literal["ok", "warn", "error"]
 
-OLDEST_REDIS = (6, 2)
 SLOW_US = 50_000
 """Microseconds of a round trip that deserve a warning; Sidekiq's figure."""
 PINGS = 5
@@ -113,7 +112,7 @@ def _connection(store: Store) -> Finding:
 
 def _server(info: ServerInfo) -> Finding:
     text = " ".join((info.product.capitalize(), info.version_text)).strip()
-    if info.product == "redis" and info.version and info.version < OLDEST_REDIS:
+    if info.is_too_old:
         return Finding("server", "error", f"{text} is too old", "Use Redis 6.2 or later, or Valkey")
     if info.mode == "cluster":
         return Finding("server", "error", f"{text} in cluster mode", "Use one server, or Sentinel")

@@ -7,6 +7,8 @@ from typing import Any
 
 import redis
 
+OLDEST_REDIS = (6, 2)
+"""The first version with LMOVE and BLMOVE."""
 NAMES = {
     "dragonfly": "dragonfly_version",
     "valkey": "valkey_version",
@@ -45,6 +47,11 @@ class ServerInfo:
     def supports_shebang(self) -> bool:
         """Whether a script may open with `#!lua flags=...`: Redis >= 7.0 and Valkey; elsewhere an error."""
         return self.product == "valkey" or (self.product == "redis" and self.version >= (7,))
+
+    @property
+    def is_too_old(self) -> bool:
+        """Whether it lacks LMOVE and BLMOVE: Redis before 6.2."""
+        return self.product == "redis" and bool(self.version) and self.version < OLDEST_REDIS
 
     @property
     def version_text(self) -> str:

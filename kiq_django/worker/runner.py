@@ -21,8 +21,6 @@ logger = logging.getLogger("kiq_django.worker")
 TICK = 0.5
 """Seconds between two looks at what is not a signal."""
 DRAIN_TICK = 0.02
-OLDEST_REDIS = (6, 2)
-"""The first version with LMOVE and BLMOVE."""
 
 
 class Stopped(Exception):  # noqa: N818
@@ -121,7 +119,7 @@ def refuse_unusable(info: ServerInfo) -> None:
     Raises:
         ConfigurationError: it is too old, or throws keys away when it is full.
     """
-    if info.product == "redis" and info.version and info.version < OLDEST_REDIS:
+    if info.is_too_old:
         raise ConfigurationError(f"Redis {info.version_text} is too old: kiq_django needs 6.2 (it lacks LMOVE)")
     if info.evicts and not conf.get().worker.allow_eviction:
         raise ConfigurationError(

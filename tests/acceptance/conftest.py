@@ -7,23 +7,14 @@ import pytest
 
 from kiq_django import payload
 from kiq_django.store.queues import Entry
-from tests.acceptance.process import WorkerProcess
+from tests.acceptance.process import WorkerProcess, workers
 
 
 @pytest.fixture
 def worker(store, server_url, tmp_path) -> Iterator[Callable[..., WorkerProcess]]:
     """Start a worker on the test's server; its jobs write to `tmp_path`."""
-    started: list[WorkerProcess] = []
-
-    def start(*options: str, **kwargs: Any) -> WorkerProcess:
-        process = WorkerProcess(server_url, tmp_path, *options, **kwargs)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        if process.process.poll() is None:
-            process.kill()
+    with workers(server_url, tmp_path) as start:
+        yield start
 
 
 @pytest.fixture

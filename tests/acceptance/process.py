@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,22 @@ class WorkerProcess:
 
     def wait(self, timeout: float = 20) -> int:
         return self.process.wait(timeout)
+
+
+@contextmanager
+def workers(url: str, directory: Path) -> Iterator[Callable[..., WorkerProcess]]:
+    """Gives a function that starts workers on a server; what still runs at the end is killed."""
+    started: list[WorkerProcess] = []
+
+    def start(*options: str, **kwargs: Any) -> WorkerProcess:
+        process = WorkerProcess(url, directory, *options, **kwargs)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.process.poll() is None:
+            process.kill()
 
 
 def effects(directory: Path) -> Counter[str]:

@@ -14,7 +14,7 @@ import pytest
 from kiq_django import clock
 from kiq_django.payload import Payload
 from kiq_django.store.queues import Entry
-from tests.acceptance.process import WorkerProcess
+from tests.acceptance.process import WorkerProcess, workers
 from tests.support import wait_for
 
 SCRIPTS = Path(__file__).parent / "ruby"
@@ -139,17 +139,8 @@ def ruby_worker(sidekiq, store, server_url, tmp_path) -> Iterator[Callable[..., 
 @pytest.fixture
 def worker(store, server_url, tmp_path) -> Iterator[Callable[..., WorkerProcess]]:
     """Start one of ours; it ends with the test."""
-    started: list[WorkerProcess] = []
-
-    def start(*options: str, **kwargs: Any) -> WorkerProcess:
-        process = WorkerProcess(server_url, tmp_path, *options, **kwargs)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        if process.process.poll() is None:
-            process.kill()
+    with workers(server_url, tmp_path) as start:
+        yield start
 
 
 @pytest.fixture

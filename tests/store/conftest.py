@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from kiq_django.payload import Payload
-from kiq_django.store import Store
+from kiq_django.store import Store, connections
 from kiq_django.store.queues import Entry
 from kiq_django.store.working import Batch, Working
 from tests import faults
 from tests.conftest import server_programs
+from tests.store.servers import bare, redis_server
 
 QUEUES = ["default"]
 
@@ -105,3 +106,18 @@ def settle(working: Working, *moves, acks=(), owner: str = "me", queue: str = "d
     """Settle one batch. Returns a character per job, the acks first."""
     [answer] = working.turn([Batch(owner, queue, list(acks), list(moves))], owner, [], 0).settled
     return answer
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    with redis_server(tmp_path_factory.mktemp("redis")) as started:
+        yield started
+
+
+@pytest.fixture
+def server(running):
+    """A server without keys."""
+    yield running
+    connections.forget()
+    with bare(running.port) as client:
+        client.flushall()

@@ -20,21 +20,6 @@ from tests.support import wait_for
 SECRET = "s3cr3t"
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    with redis_server(tmp_path_factory.mktemp("redis")) as started:
-        yield started
-
-
-@pytest.fixture
-def server(running):
-    """A server without keys."""
-    yield running
-    connections.forget()
-    with bare(running.port) as client:
-        client.flushall()
-
-
 @pytest.fixture(autouse=True)
 def _no_clients_are_left():
     yield

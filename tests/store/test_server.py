@@ -7,21 +7,6 @@ from kiq_django.store import connections
 from tests.store.servers import bare, client_of, redis_server, url
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    with redis_server(tmp_path_factory.mktemp("redis")) as started:
-        yield started
-
-
-@pytest.fixture
-def server(running):
-    """A server without keys."""
-    yield running
-    connections.forget()
-    with bare(running.port) as client:
-        client.flushall()
-
-
 class TestServerInfo:
     def test_a_real_server(self, server):
         with bare(server.port) as client:
