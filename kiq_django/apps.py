@@ -8,6 +8,7 @@ class KiqConfig(AppConfig):
     """`"kiq_django"` in INSTALLED_APPS."""
 
     name = "kiq_django"
+    label = "kiq"
     verbose_name = _("Background jobs")
     default_auto_field = "django.db.models.BigAutoField"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from kiq_django import clock, conf, routing, signals, wire
+from kiq_django import clock, routing, sections, signals, wire
 from kiq_django.api.records import JobRecord
 from kiq_django.exceptions import ConfigurationError, Kill
 from kiq_django.jobs.moments import epoch
@@ -132,7 +132,7 @@ def check_name(queue: str) -> str:
     Raises:
         ConfigurationError: it cannot be a queue's.
     """
-    if trouble := conf.queue_name_trouble(queue):
+    if trouble := sections.queue_name_trouble(queue):
         raise ConfigurationError(trouble)
     return queue
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kiq_django import conf
+from kiq_django import conf, sections
 from kiq_django.conf import lease_trouble, queue_name_trouble
 from kiq_django.exceptions import ConfigurationError
 from kiq_django.setting import Check
@@ -16,9 +16,12 @@ ENVIRONMENT_VARIABLE = "KIQ_ENV"
 ON_BOTH = ("concurrency", "timeout", "tag")
 """Keys of the file that the command line has too."""
 CHECKS: dict[str, Check] = {
-    **{key: conf.check_of(conf.WorkerSettings, key) for key in ("concurrency", "async_concurrency", "tag", "labels")},
-    **{key: conf.check_of(conf.WorkerSettings, key) for key in ("heartbeat", "lease", "poll_interval", "capsules")},
-    "timeout": conf.check_of(conf.WorkerSettings, "shutdown_timeout"),
+    **{
+        key: conf.check_of(sections.WorkerSettings, key)
+        for key in ("concurrency", "async_concurrency", "tag", "labels")
+    },
+    **{key: conf.check_of(sections.WorkerSettings, key) for key in ("heartbeat", "lease", "poll_interval", "capsules")},
+    "timeout": conf.check_of(sections.WorkerSettings, "shutdown_timeout"),
 }
 FILE_KEYS = frozenset({*CHECKS, "queues", "require"})
 

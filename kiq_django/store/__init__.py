@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from kiq_django import conf
+from kiq_django import conf, sections
 from kiq_django.store import connections
 from kiq_django.store.counters import Counters
 from kiq_django.store.deploys import Deploys
@@ -19,7 +19,11 @@ class Store:
     """Everything that is kept in one Redis."""
 
     def __init__(
-        self, target: connections.Target, prefix: str, limits: conf.Limits, purpose: connections.Purpose = "commands"
+        self,
+        target: connections.Target,
+        prefix: str,
+        limits: sections.Limits,
+        purpose: connections.Purpose = "commands",
     ) -> None:
         self.target = target
         self.keys = Keys(prefix)

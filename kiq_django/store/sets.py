@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from kiq_django import conf
+from kiq_django import sections
 from kiq_django.store.keys import Keys, SetName
 from kiq_django.store.link import Link
 
@@ -34,7 +34,7 @@ class Transfer(NamedTuple):
 class Sets:
     """The three sets of one Redis."""
 
-    def __init__(self, link: Link, keys: Keys, limits: conf.Limits) -> None:
+    def __init__(self, link: Link, keys: Keys, limits: sections.Limits) -> None:
         self._link = link
         self._keys = keys
         self._dead_limits = (limits.dead_jobs, limits.dead_seconds)

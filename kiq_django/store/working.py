@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from kiq_django import conf
+from kiq_django import sections
 from kiq_django.store.keys import Keys
 from kiq_django.store.link import Link
 
@@ -59,7 +59,7 @@ class Turn:
 class Working:
     """The working lists of one Redis, seen by their owners and by the reaper."""
 
-    def __init__(self, link: Link, keys: Keys, limits: conf.Limits) -> None:
+    def __init__(self, link: Link, keys: Keys, limits: sections.Limits) -> None:
         self._link = link
         self._keys = keys
         self._dead_limits = (limits.dead_jobs, limits.dead_seconds)

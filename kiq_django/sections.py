@@ -1,0 +1,161 @@
+"""What may stand in `settings.KIQ`: one frozen value a section, each key with its check and its default."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kiq_django.setting import (
+    flag,
+    flag_or_count,
+    kind,
+    mapping,
+    optional,
+    paths,
+    positive_seconds,
+    seconds,
+    setting,
+    text,
+    whole,
+)
+
+DAY = 86_400
+DEFAULT_FEATURES = ("kiq_django.features.metrics",)
+QUEUE_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-")
+
+
+def queue_name_trouble(name: Any) -> str | None:
+    """Say what is wrong with a queue's name, or None. Sidekiq Web can open no page for other names."""
+    if not isinstance(name, str) or not name or len(name) > 128 or not QUEUE_NAME_CHARACTERS.issuperset(name):
+        return f"{name!r} is not a queue name: use 1 to 128 of the characters A-Z a-z 0-9 _ . : -"
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSettings:
+    """One queue of `KIQ["QUEUES"]`."""
+
+    name: str = ""
+    weight: int = setting(whole(0, "a whole number, 0 or more"), 1)
+    """How often this queue is looked at first, relative to the others; 0 in a strict list."""
+    latency: float | None = setting(optional(positive_seconds), None)
+    """Seconds that a job may wait before the dashboard calls the queue late; default: `KIQ["DASHBOARD"]["latency"]`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """Options of a job that does not say otherwise."""
+
+    queue: str = setting(queue_name_trouble, "default")
+    """Where jobs go."""
+    retry: bool | int = setting(flag_or_count, default=True)
+    """How many times a failed job is tried again; True is 25, False is never (and no dead set)."""
+    timeout: float | None = setting(optional(positive_seconds), None)
+    """Seconds after which `JobTimeout` is raised inside a running job; None is never."""
+    on_commit: bool = setting(flag, default=True)
+    """Push after the open database transactions commit."""
+    backtrace: bool | int = setting(flag_or_count, default=False)
+    """Keep the traceback of a failure in the payload: all of it, or that many lines."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """How `manage.py runworker` works; its command line overrides what it has an option for."""
+
+    concurrency: int = setting(whole(1, "a whole number above 0"), 5)
+    """Threads that run jobs."""
+    async_concurrency: int = setting(whole(1, "a whole number above 0"), 100)
+    """`async def` jobs that run at once on the process's event loop."""
+    shutdown_timeout: float = setting(seconds, 25)
+    """Seconds that running jobs get to finish on a stop before they are pushed back."""
+    tag: str = setting(text, "")
+    """Shown beside the process; default: the project folder's name."""
+    labels: Sequence[str] = setting(kind((list, tuple), "a list of texts"), ())
+    """Shown beside the process."""
+    capsules: Mapping[str, Mapping[str, Any]] = setting(mapping, factory=dict)
+    """More sets of queues with threads of their own: `{"slow": {"queues": ["pdf"], "concurrency": 1}}`."""
+    heartbeat: float = setting(positive_seconds, 5)
+    """Seconds between two beats."""
+    lease: float = setting(positive_seconds, 30)
+    """Seconds without a beat after which another process takes this one's jobs over."""
+    poll_interval: float = setting(positive_seconds, 5)
+    """Average seconds between two looks at the schedule and retry sets, over all processes."""
+    allow_eviction: bool = setting(flag, default=False)
+    """Start on a Redis that may evict keys, and with them jobs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MiddlewareSettings:
+    """Dotted paths of middleware, outermost first."""
+
+    client: Sequence[str] = setting(paths, ())
+    server: Sequence[str] = setting(paths, ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Where we say no, or throw away."""
+
+    payload: int = setting(whole(1, "bytes"), 1_048_576)
+    """Bytes of a payload above which `enqueue` refuses."""
+    dead_jobs: int = setting(whole(1, "a whole number above 0"), 10_000)
+    """Jobs kept in the dead set; the oldest go first."""
+    dead_seconds: float = setting(positive_seconds, 180 * DAY)
+    """Seconds that a dead job is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidekiqSettings:
+    """What a Redis that is shared with Ruby may want otherwise; by default Sidekiq 6.4, 7.3 and 8.1 all read it."""
+
+    integer_times: bool = setting(flag, default=False)
+    """Write times as whole milliseconds, as Sidekiq 8 does. Sidekiq 6 and 7 misread them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DashboardSettings:
+    """What the pages in the admin show, and how."""
+
+    latency: float = setting(positive_seconds, 60)
+    """Seconds that a job may wait before its queue counts as late."""
+    refresh: float = setting(seconds, 5)
+    """Seconds between two live updates of the Overview and of what runs; 0 is never. Everybody can choose another."""
+    environment: str = setting(text, "")
+    """Shown in the head of each page, such as `production`."""
+    redact: Sequence[str] = setting(kind((list, tuple), "a list of texts"), ())
+    """More names of keys whose values are hidden everywhere, beside `password`, `token` and their like."""
+    trace_link: str = setting(text, "")
+    """URL of a job's trace, with `{trace_id}` and `{jid}` where they belong."""
+    log_link: str = setting(text, "")
+    """URL of a job's log lines, with `{jid}` where it belongs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of `KIQ`. Keys are these names in upper case."""
+
+    adapter: str = setting(text, "redis")
+    """`redis`, `inline`, `threads`, `test`, or the dotted path of a class."""
+    redis: Any = setting(kind((str, Mapping, type(None)), "a URL, a CACHES alias or a dict"), None)
+    """URL, alias of a django-redis cache, dict of url and redis-py options, or `embedded:`."""
+    prefix: str = setting(text, "")
+    """Put before every key; empty is Sidekiq's layout."""
+    queues: Mapping[str, QueueSettings] = field(default_factory=lambda: {"default": QueueSettings(name="default")})
+    """Queues by name, in the order given. All weights 0 means strict order."""
+    defaults: Defaults = field(default_factory=Defaults)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)
+    middleware: MiddlewareSettings = field(default_factory=MiddlewareSettings)
+    limits: Limits = field(default_factory=Limits)
+    sidekiq: SidekiqSettings = field(default_factory=SidekiqSettings)
+    dashboard: DashboardSettings = field(default_factory=DashboardSettings)
+    features: Sequence[str] = setting(paths, DEFAULT_FEATURES)
+    """Dotted paths of features, ours and yours; a list replaces the default one."""
+
+
+SECTIONS: dict[str, type] = {
+    "DEFAULTS": Defaults,
+    "WORKER": WorkerSettings,
+    "MIDDLEWARE": MiddlewareSettings,
+    "LIMITS": Limits,
+    "SIDEKIQ": SidekiqSettings,
+    "DASHBOARD": DashboardSettings,
+}
