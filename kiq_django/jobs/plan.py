@@ -7,7 +7,7 @@ from inspect import Parameter
 from types import MappingProxyType
 from typing import Any
 
-from kiq_django import binding, conf, plugins
+from kiq_django import binding, plugins, sections
 from kiq_django.codec import dumps
 from kiq_django.exceptions import ConfigurationError, PayloadError
 from kiq_django.options import JobOptions
@@ -25,7 +25,7 @@ class Plan:
 
     __slots__ = ("fields", "on_commit", "queue", "retry", "settings")
 
-    def __init__(self, name: str, given: Mapping[str, Any], settings: conf.Settings) -> None:
+    def __init__(self, name: str, given: Mapping[str, Any], settings: sections.Settings) -> None:
         defaults = {option: getattr(settings.defaults, option) for option in FROM_SETTINGS}
         options = build_options({**defaults, **given})
         plugins.refuse_unknown_options(name, options.extra)
@@ -69,7 +69,7 @@ def build_options(given: Mapping[str, Any]) -> JobOptions:
     extra = {name: value for name, value in given.items() if name not in OWN_OPTIONS}
     options = JobOptions(**own, extra=MappingProxyType(extra))
     for queue in (options.queue, options.retry_queue):
-        if queue is not None and (trouble := conf.queue_name_trouble(queue)):
+        if queue is not None and (trouble := sections.queue_name_trouble(queue)):
             raise ConfigurationError(trouble)
     return options
 

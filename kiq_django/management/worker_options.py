@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kiq_django import conf, sections
-from kiq_django.conf import lease_trouble, queue_name_trouble
+from kiq_django.conf import lease_trouble
 from kiq_django.exceptions import ConfigurationError
 from kiq_django.setting import Check
 from kiq_django.worker.config import DEFAULT_CAPSULE, CapsuleConfig, WorkerConfig, default_tag
@@ -167,7 +167,7 @@ def _weights(pairs: Sequence[Any], where: str) -> Mapping[str, int]:
         if len(pair) not in {1, 2}:
             raise ConfigurationError(f"{where}: a queue is a name, or a name and a weight, not {pair!r}")
         name, weight = (*pair, 0)[:2]
-        if trouble := queue_name_trouble(name):
+        if trouble := sections.queue_name_trouble(name):
             raise ConfigurationError(f"{where}: {trouble}")
         if isinstance(weight, bool) or not isinstance(weight, int) or weight < 0:
             raise ConfigurationError(f"{where}: the weight of queue {name!r} must be a whole number, not {weight!r}")

@@ -43,9 +43,9 @@ __all__ = [
     "translated",
 ]
 
-Purpose = Literal["commands", "fetch", "heartbeat"]
+Purpose = Literal["commands", "fetch", "heartbeat", "dashboard"]
 
-TIMEOUTS: dict[Purpose, float] = {"commands": 5.0, "fetch": 10.0, "heartbeat": 5.0}
+TIMEOUTS: dict[Purpose, float] = {"commands": 5.0, "fetch": 10.0, "heartbeat": 5.0, "dashboard": 2.0}
 """Seconds to wait for a reply. A blocking fetch must ask the server to wait for less than this."""
 CONNECT_TIMEOUT = 3.0
 UNLIMITED = 2**31
@@ -172,9 +172,14 @@ def _keepalive(options: Mapping[str, Any]) -> dict[str, Any]:
 def _settled(options: Mapping[str, Any], purpose: Purpose) -> dict[str, Any]:
     """What we decide, with the user's limits where they do no harm."""
     timeout = options.get("socket_timeout") or TIMEOUTS[purpose]
+    connect = options.get("socket_connect_timeout") or CONNECT_TIMEOUT
+    if purpose == "fetch":
+        timeout = max(timeout, TIMEOUTS[purpose])
+    elif purpose == "dashboard":  # a person waits: better a page that says so
+        timeout, connect = min(timeout, TIMEOUTS[purpose]), min(connect, TIMEOUTS[purpose])
     return {
-        "socket_timeout": max(timeout, TIMEOUTS["fetch"]) if purpose == "fetch" else timeout,
-        "socket_connect_timeout": options.get("socket_connect_timeout") or CONNECT_TIMEOUT,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": connect,
         "max_connections": options.get("max_connections") or UNLIMITED,
         "client_name": f"kiq:{purpose}",
         "decode_responses": False,

@@ -1,0 +1,121 @@
+"""Lists of what is in Redis, on the admin's own list page: rows in place of a QuerySet.
+
+Django's list page asks little of a QuerySet: count it, slice it, take those with these keys. `Rows` answers that,
+and `RowList` keeps the page from asking more. So filters, search, pages, actions and themes are Django's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Model
+from django.http import HttpRequest
+
+from kiq_django.admin.page import Page
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+PER_PAGE = 50
+
+
+class Rows:
+    """What a list shows. Subclasses say how many there are and read a stretch of them; both are asked once."""
+
+    def count(self) -> int:
+        """How many rows there are."""
+        raise NotImplementedError
+
+    def read(self, offset: int, limit: int) -> Sequence[Model]:
+        """So many rows from a position on."""
+        raise NotImplementedError
+
+    def chosen(self, keys: Sequence[str]) -> Sequence[Model]:
+        """The rows of these keys, as far as they are still there. The keys come from a form: they may be anything."""
+        raise NotImplementedError
+
+    # -- what Django's page calls ------------------------------------------------------------------
+
+    def __getitem__(self, stretch: slice) -> Sequence[Model]:
+        return self.read(stretch.start or 0, (stretch.stop or 0) - (stretch.start or 0))
+
+    def _clone(self) -> Sequence[Model]:
+        return self.read(0, PER_PAGE)
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def __bool__(self) -> bool:
+        return True
+
+
+class Chosen:
+    """The rows that somebody ticked, or all that the filters show."""
+
+    def __init__(self, rows: Rows, keys: Sequence[str] | None) -> None:
+        self.rows = rows
+        self.keys = keys
+        """None is all that match."""
+
+    @property
+    def everything(self) -> bool:
+        """All that match, on this page and the others."""
+        return self.keys is None
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter(self.rows.chosen(self.keys or ()))
+
+
+class RowList(ChangeList):
+    """Django's list page over `Rows`."""
+
+    root_queryset: Any
+    queryset: Any
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        self.filter_specs, self.has_filters, rest, _, self.has_active_filters = self.get_filters(request)
+        if rest:
+            raise IncorrectLookupParameters(f"unknown parameters: {', '.join(rest)}")
+        self.clear_all_filters_qs = self.get_query_string(remove=list(self.get_filters_params()))
+        rows: Any = self.root_queryset
+        for each in self.filter_specs:
+            rows = each.queryset(request, rows) or rows
+        return self.model_admin.search(rows, self.query) if self.query else rows  # type: ignore[attr-defined, no-any-return]
+
+    def get_ordering_field_columns(self) -> dict[int, str]:  # type: ignore[override]
+        return {}
+
+    def url_for_result(self, result: Model) -> str:
+        return self.model_admin.url_of(result)  # type: ignore[attr-defined, no-any-return]
+
+
+class ListPage(Page):
+    """A page that is a list."""
+
+    list_per_page = PER_PAGE
+    list_max_show_all = 0
+    sortable_by = ()
+    show_facets = ShowFacets.NEVER
+    change_list_template = "admin/kiq/list.html"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return self.rows(request)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return RowList
+
+    def rows(self, request: HttpRequest) -> Rows:
+        """Everything that the list shows without filters."""
+        raise NotImplementedError
+
+    def search(self, rows: Rows, text: str) -> Rows:
+        """The rows that contain a text."""
+        return rows
+
+    def url_of(self, row: Model) -> str:
+        """Where a row leads."""
+        raise NotImplementedError

@@ -1,0 +1,12 @@
+"""One module a page. The door for pages of features: `PAGES`."""
+
+from django.db.models import Model
+
+from kiq_django import models
+from kiq_django.admin.page import Page
+from kiq_django.admin.pages.dead import DeadPage
+
+PAGES: dict[type[Model], type[Page]] = {
+    models.DeadJob: DeadPage,
+}
+"""Every page of the dashboard by the model whose rights it asks for."""
