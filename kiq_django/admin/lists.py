@@ -14,6 +14,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 from kiq_django.admin.page import Page
 
@@ -56,7 +57,7 @@ class Rows:
 class Chosen:
     """The rows that somebody ticked, or all that the filters show."""
 
-    def __init__(self, rows: Rows, keys: Sequence[str] | None) -> None:
+    def __init__(self, rows: Rows, keys: Sequence[str] | None = None) -> None:
         self.rows = rows
         self.keys = keys
         """None is all that match."""
@@ -68,6 +69,10 @@ class Chosen:
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self.rows.chosen(self.keys or ()))
+
+    def filter(self, pk__in: Sequence[str]) -> Chosen:
+        """Those that were ticked, as Django's page calls it."""
+        return Chosen(self.rows, pk__in)
 
 
 class RowList(ChangeList):
@@ -107,6 +112,10 @@ class ListPage(Page):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RowList
+
+    def response_action(self, request: HttpRequest, queryset: Any) -> HttpResponseBase | None:
+        """An action gets `Chosen`, not `Rows`."""
+        return super().response_action(request, Chosen(queryset))  # type: ignore[arg-type]
 
     def rows(self, request: HttpRequest) -> Rows:
         """Everything that the list shows without filters."""

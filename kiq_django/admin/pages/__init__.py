@@ -5,8 +5,10 @@ from django.db.models import Model
 from kiq_django import models
 from kiq_django.admin.page import Page
 from kiq_django.admin.pages.dead import DeadPage
+from kiq_django.admin.pages.processes import ProcessesPage
 
 PAGES: dict[type[Model], type[Page]] = {
     models.DeadJob: DeadPage,
+    models.Process: ProcessesPage,
 }
 """Every page of the dashboard by the model whose rights it asks for."""
