@@ -5,6 +5,7 @@ Never arguments of jobs, and nothing that is hidden on the pages.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,14 +42,31 @@ def record(
         details: what chose them: a filter, a set, a time.
         reason: what the person gave.
     """
-    message = {"kiq": {"verb": verb, "count": count, "reason": reason[:LONGEST_REASON], **(details or {})}}
+    told = {"verb": verb, "count": count, "reason": reason[:LONGEST_REASON], "details": dict(details or {})}
+    message = {"kiq": told, "changed": {"fields": [summary(told)]}}  # Django's own pages show the second
     flag = DELETION if verb in ("delete", "clear") else CHANGE
-    # The form of Django's own messages: a list of dicts, of which it shows those that it knows.
     person = request.user.pk or 0
     LogEntry.objects.log_actions(person, [subject], flag, change_message=[message])
     entry = LogEntry.objects.filter(user_id=person).latest("pk")
     admin_action.send_robust(type(subject), request=request, entry=entry, verb=verb, count=count)
     return entry
+
+
+def summary(told: Mapping[str, Any]) -> str:
+    """What was done, in one line: `retry, 29 jobs, set: dead, reason: the gateway is back`."""
+    parts = [str(told.get("verb", "")), f"{told.get('count', 1):,} in all" if told.get("count", 1) != 1 else ""]
+    parts += [f"{name}: {value}" for name, value in dict(told.get("details") or {}).items()]
+    parts += [f"reason: {told['reason']}"] if told.get("reason") else []
+    return ", ".join(part for part in parts if part)
+
+
+def told_by(entry: LogEntry) -> dict[str, Any]:
+    """What `record` noted in an entry; empty for what another program wrote."""
+    try:
+        found = json.loads(entry.change_message)[0]["kiq"]
+    except (ValueError, LookupError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def entries() -> Any:

@@ -113,7 +113,9 @@ class ListPage(Page):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RowList
 
-    def response_action(self, request: HttpRequest, queryset: Any) -> HttpResponseBase | None:
+    def response_action(  # type: ignore[override]
+        self, request: HttpRequest, queryset: Any
+    ) -> HttpResponseBase | None:
         """An action gets `Chosen`, not `Rows`."""
         return super().response_action(request, Chosen(queryset))  # type: ignore[arg-type]
 

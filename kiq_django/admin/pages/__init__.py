@@ -4,11 +4,13 @@ from django.db.models import Model
 
 from kiq_django import models
 from kiq_django.admin.page import Page
+from kiq_django.admin.pages.audit import AuditPage
 from kiq_django.admin.pages.dead import DeadPage
 from kiq_django.admin.pages.processes import ProcessesPage
 
 PAGES: dict[type[Model], type[Page]] = {
     models.DeadJob: DeadPage,
     models.Process: ProcessesPage,
+    models.Audit: AuditPage,
 }
 """Every page of the dashboard by the model whose rights it asks for."""
