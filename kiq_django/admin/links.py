@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.urls import NoReverseMatch, reverse
 
 from kiq_django import models
+
+if TYPE_CHECKING:
+    from kiq_django.api import JobRecord
 
 PLACES: dict[Any, str] = {
     models.Queue: "kiq_queue",
@@ -33,3 +37,16 @@ def url_of_subject(kind: Any, key: str, site: str) -> str:
         return reverse(f"admin:{name}", args=[key], current_app=site)
     except NoReverseMatch:  # a key that no address can hold
         return ""
+
+
+def url_of_job(record: JobRecord, site: str) -> str:
+    """The page of a job, with a hint where it was seen last; empty for bytes that are no job."""
+    url = url_of_subject(models.Job, record.jid, site) if record.jid else ""
+    if not url:
+        return ""
+    hint: dict[str, str] = {"place": record.place}
+    if record.place == "queue":
+        hint["queue"] = record.queue
+    elif record.at is not None and record.place != "running":
+        hint["at"] = repr(record.at)
+    return f"{url}?{urlencode(hint)}"

@@ -15,6 +15,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.urls import NoReverseMatch
 
 from kiq_django.admin.page import Page
 
@@ -95,7 +96,10 @@ class RowList(ChangeList):
         return {}
 
     def url_for_result(self, result: Model) -> str:
-        return self.model_admin.url_of(result)  # type: ignore[attr-defined, no-any-return]
+        url: str = self.model_admin.url_of(result)  # type: ignore[attr-defined]
+        if not url:
+            raise NoReverseMatch("this row leads nowhere")  # Django then shows no link
+        return url
 
 
 class ListPage(Page):

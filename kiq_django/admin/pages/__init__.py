@@ -7,9 +7,11 @@ from kiq_django.admin.page import Page
 from kiq_django.admin.pages.audit import AuditPage
 from kiq_django.admin.pages.dead import DeadPage
 from kiq_django.admin.pages.processes import ProcessesPage
+from kiq_django.admin.pages.running import RunningPage
 
 PAGES: dict[type[Model], type[Page]] = {
     models.DeadJob: DeadPage,
+    models.RunningJob: RunningPage,
     models.Process: ProcessesPage,
     models.Audit: AuditPage,
 }

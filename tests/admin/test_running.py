@@ -1,0 +1,63 @@
+"""What runs."""
+
+import json
+
+import pytest
+
+from kiq_django import clock
+from kiq_django.payload import Payload
+
+LIST = "/admin/kiq/runningjob/"
+
+
+@pytest.fixture
+def works(beat):
+    """Have one process run jobs."""
+
+    def works(*jobs, identity="host:1:aa"):
+        entries = {}
+        for number, (name, queue, seconds) in enumerate(jobs):
+            payload = Payload.new(name, [number], {"password": "canary"}, queue=queue, retry=True, now=clock.now())
+            entry = {"queue": queue, "payload": payload.encode().decode(), "run_at": clock.now() - seconds}
+            entries[f"t{number}"] = json.dumps(entry).encode()
+        beat(identity, entries)
+
+    return works
+
+
+def names(page):
+    return [row.record.name for row in page.context["cl"].result_list]
+
+
+def test_the_longest_running_comes_first(operator, works):
+    works(("quick", "mail", 2), ("slow", "pdf", 700))
+    page = operator.get(LIST)
+    assert names(page) == ["slow", "quick"]
+    text = page.content.decode()
+    assert "11 min 40 s" in text
+    assert "canary" not in text
+
+
+def test_arguments_take_a_right(operator, works):
+    works(("quick", "mail", 2))
+    assert "field-arguments" in operator.get(LIST).content.decode()
+
+
+def test_a_viewer_sees_no_arguments(viewer, works):
+    works(("quick", "mail", 2))
+    assert "field-arguments" not in viewer.get(LIST).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"queue": "mail"}, ["quick"]),
+        ({"job": "slow"}, ["slow"]),
+        ({"longer": "60"}, ["slow"]),
+        ({"longer": "1e999"}, ["slow", "quick"]),
+        ({"process": "nobody"}, []),
+    ],
+)
+def test_filters(viewer, works, query, expected):
+    works(("quick", "mail", 2), ("slow", "pdf", 700))
+    assert names(viewer.get(LIST, query)) == expected
