@@ -5,6 +5,7 @@ from django.db.models import Model
 from kiq_django import models
 from kiq_django.admin.page import Page
 from kiq_django.admin.pages.audit import AuditPage
+from kiq_django.admin.pages.configuration import ConfigurationPage
 from kiq_django.admin.pages.dead import DeadPage
 from kiq_django.admin.pages.processes import ProcessesPage
 from kiq_django.admin.pages.running import RunningPage
@@ -14,5 +15,6 @@ PAGES: dict[type[Model], type[Page]] = {
     models.RunningJob: RunningPage,
     models.Process: ProcessesPage,
     models.Audit: AuditPage,
+    models.Configuration: ConfigurationPage,
 }
 """Every page of the dashboard by the model whose rights it asks for."""
