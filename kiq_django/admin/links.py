@@ -22,6 +22,43 @@ PLACES: dict[Any, str] = {
 """The name of the address of one queue, job, process, ..., which takes its key."""
 
 
+KINDS: dict[str, Any] = {
+    "queue": models.Queue,
+    "job": models.Job,
+    "process": models.Process,
+    "operation": models.Operation,
+    "class": models.JobMetrics,
+}
+"""The words by which `kiq_django.api` and templates name them."""
+LISTS: dict[str, Any] = {
+    "queues": models.Queue,
+    "running": models.RunningJob,
+    "processes": models.Process,
+    "schedule": models.ScheduledJob,
+    "retry": models.RetryJob,
+    "dead": models.DeadJob,
+}
+"""The same for lists. A key beside `running` is a queue's name; `set` has the name of the set as key."""
+
+
+def url_of(kind: str, key: str, site: str) -> str:
+    """The page of a thing or the list of things by its word; empty for what has none."""
+    if kind == "set":
+        kind, key = key, ""
+    if kind in KINDS:
+        return url_of_subject(KINDS[kind], key, site)
+    if kind not in LISTS:
+        return ""
+    url = _reversed(f"kiq_{LISTS[kind]._meta.model_name}_changelist", [], site)
+    return f"{url}?{urlencode({'queue': key})}" if url and key else url
+
+
+def word_for(kind: str) -> str:
+    """What a list is called."""
+    model = LISTS.get(kind) or KINDS.get(kind)
+    return str(model._meta.verbose_name_plural) if model else kind
+
+
 def url_of_subject(kind: Any, key: str, site: str) -> str:
     """The page of one thing; empty when it has none.
 
@@ -33,9 +70,13 @@ def url_of_subject(kind: Any, key: str, site: str) -> str:
     name = PLACES.get(kind)
     if name is None:
         return ""
+    return _reversed(name, [key], site)
+
+
+def _reversed(name: str, args: list[str], site: str) -> str:
     try:
-        return reverse(f"admin:{name}", args=[key], current_app=site)
-    except NoReverseMatch:  # a key that no address can hold
+        return reverse(f"admin:{name}", args=args, current_app=site)
+    except NoReverseMatch:  # a key that no address can hold, or a page that is not there
         return ""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import ceil
 from typing import ClassVar
 
@@ -65,7 +66,7 @@ def heatmap(
     """
     plot = max(1, len(buckets)) * ROW
     now = timezone.now()
-    begin, end = (columns[0].at, columns[-1].at) if columns else (now, now)
+    begin, end = (columns[0].at, _end(columns)) if columns else (now, now)
     total = sum(clean(count) for column in columns for count in column.counts[: len(buckets)])
     return HeatDrawing(
         key=key,
@@ -80,6 +81,12 @@ def heatmap(
         hits=_hits(columns, buckets),
         table=_table(columns, buckets),
     )
+
+
+def _end(columns: Sequence[Column]) -> datetime:
+    """When the last column ends: each is as long as the others."""
+    steps = max(1, len(columns) - 1)
+    return columns[-1].at + (columns[-1].at - columns[0].at) / steps
 
 
 def _shades(columns: Sequence[Column], rows: int, plot: int) -> tuple[Shade, ...]:
@@ -111,7 +118,7 @@ def _hits(columns: Sequence[Column], buckets: Sequence[str]) -> tuple[Hit, ...]:
 
 def _told(column: Column, buckets: Sequence[str]) -> str:
     pairs = zip(buckets, map(clean, column.counts), strict=False)
-    return ", ".join(f"{name} × {numbers([count])[0]}" for name, count in pairs if count) or _("nothing")
+    return ", ".join(f"{name}: {numbers([count])[0]}" for name, count in pairs if count) or _("nothing")
 
 
 def _table(columns: Sequence[Column], buckets: Sequence[str]) -> Table:

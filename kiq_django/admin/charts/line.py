@@ -158,7 +158,7 @@ def _marks(marks: Sequence[Mark], begin: datetime, end: datetime) -> list[DrawnM
         far = x - labelled >= NEAR
         labelled = x if far else labelled
         title = _("Deploy %(label)s, %(time)s") % {"label": mark.label[:100], "time": moment(mark.at)}
-        anchor = "start" if x < NEAR else "end" if x > 100 - NEAR else "mid"
+        anchor = "start" if x < NEAR else "end" if x > 100 - NEAR else ""
         found.append(DrawnMark(x, Truncator(mark.label).chars(LONGEST_LABEL) if far else "", title, anchor))
     return found
 

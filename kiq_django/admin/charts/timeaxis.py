@@ -26,7 +26,7 @@ def axis(begin: datetime, end: datetime, width: int = 720) -> tuple[Tick, ...]:
 
 
 def _tick(x: float, label: str, *, minor: bool) -> Tick:
-    anchor = "start" if x < EDGE else "end" if x > 100 - EDGE else "mid"
+    anchor = "start" if x < EDGE else "end" if x > 100 - EDGE else ""
     return Tick(rounded(x), label, anchor, minor)
 
 

@@ -56,8 +56,8 @@ class Tick:
 
     place: float
     label: str
-    anchor: str = "mid"
-    """`start`, `mid` or `end`: where the text lies, so that the outermost stay inside."""
+    anchor: str = ""
+    """`start`, `end`, or empty for the middle: where the text lies, so that the outermost stay inside."""
     minor: bool = False
     """Left out on small screens."""
 

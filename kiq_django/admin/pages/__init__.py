@@ -7,6 +7,7 @@ from kiq_django.admin.page import Page
 from kiq_django.admin.pages.audit import AuditPage
 from kiq_django.admin.pages.configuration import ConfigurationPage
 from kiq_django.admin.pages.dead import DeadPage
+from kiq_django.admin.pages.job import JobPage
 from kiq_django.admin.pages.processes import ProcessesPage
 from kiq_django.admin.pages.running import RunningPage
 
@@ -14,6 +15,7 @@ PAGES: dict[type[Model], type[Page]] = {
     models.DeadJob: DeadPage,
     models.RunningJob: RunningPage,
     models.Process: ProcessesPage,
+    models.Job: JobPage,
     models.Audit: AuditPage,
     models.Configuration: ConfigurationPage,
 }

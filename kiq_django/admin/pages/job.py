@@ -1,0 +1,187 @@
+"""One job by its id, wherever it is: the page that a log line, a mail or a colleague links to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from kiq_django import conf, models, redaction, routing
+from kiq_django.admin import jobtext, rights, traces
+from kiq_django.admin.jsontree import Node, tree
+from kiq_django.admin.lazily import api, store, submodule
+from kiq_django.admin.links import url_of_subject
+from kiq_django.admin.page import Page
+
+if TYPE_CHECKING:
+    from kiq_django.api import JobRecord
+    from kiq_django.api.attempts import Attempt, JobHistory
+
+SAID = ("queue", "retry", "retry_for", "retry_queue", "dead", "backtrace", "tags", "expires_in", "encrypted")
+"""Fields of a payload that are options of the job."""
+TIMES = ("created_at", "enqueued_at", "failed_at", "retried_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A failed run as the page shows it."""
+
+    attempt: Attempt
+    error_class: str
+    message: str
+    stretches: list[traces.Stretch]
+
+
+class JobPage(Page):
+    """A page for each job; the list is a form that asks for an id."""
+
+    def more_urls(self) -> list[URLPattern]:
+        return [path("<str:jid>/", self.wrap(self.detail), name="kiq_job")]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Mapping[str, Any] | None = None) -> HttpResponse:
+        """Ask for an id, and go there."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        wanted = request.GET.get("q", "").strip()
+        if wanted:
+            return HttpResponseRedirect(url_of_subject(models.Job, wanted[:200], self.admin_site.name) or request.path)
+        return self.render(request, "job_search.html", title=_("Find a job"))
+
+    def detail(self, request: HttpRequest, jid: str) -> HttpResponse:
+        """Everything that is known of one job."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        record, searched = find(request, jid)
+        history = submodule("attempts").history(jid, store())
+        if record is None and history is None:
+            context = {"title": _("Job not found"), "jid": jid, "searched": searched}
+            return self.render(request, "job_missing.html", **context)
+        answer = submodule("why").why_job(record, store()) if record or not history.is_over else None
+        return self.render(
+            request,
+            "job.html",
+            title=jobtext.name(record) if record else jobtext.cut(history.name, jobtext.LONGEST_NAME),
+            jid=jid,
+            record=record,
+            history=history,
+            answer=answer,
+            subject=models.Job(jid),
+            tries=list(_tries(history)),
+            steps=list(_steps(record, history)),
+            **_call(request, record),
+            links=_links(jid, record),
+            deeds=deeds(request, record),
+        )
+
+
+def find(request: HttpRequest, jid: str) -> tuple[JobRecord | None, bool]:
+    """The job, looked for first where the link says that it was. And whether all places were searched."""
+    budget = api.Budget()
+    record = api.find_job(jid, budget, store())
+    return record, not budget.exhausted
+
+
+def deeds(request: HttpRequest, record: JobRecord | None) -> list[str]:
+    """What this person may do with this job where it is."""
+    if record is None:
+        return []
+    needed = {
+        "retry": "retry_job",
+        "reschedule": "reschedule_job",
+        "kill": "kill_job",
+        "move": "move_job",
+        "delete": f"delete_{PLACES[record.place]}" if record.place in PLACES else "",
+    }
+    return [deed for deed, right in needed.items() if deed in record.actions and right and rights.may(request, right)]
+
+
+PLACES = {"queue": "queuedjob", "schedule": "scheduledjob", "retry": "retryjob", "dead": "deadjob"}
+
+
+def _call(request: HttpRequest, record: JobRecord | None) -> dict[str, Any]:
+    """Arguments and options, as far as this person may see them."""
+    if record is None or record.payload is None:
+        return {"arguments": None, "options": [], "private": False}
+    payload = record.payload
+    options = [tree(payload.document[name], name) for name in SAID if name in payload.document]
+    if not jobtext.may_see_arguments(request):
+        return {"arguments": None, "options": options, "private": True}
+    args, kwargs = redaction.redact_call(payload, routing.find(payload))
+    nodes: list[Node] = [*(tree(value) for value in args), *(tree(value, key) for key, value in kwargs.items())]
+    return {"arguments": nodes, "options": options, "private": False}
+
+
+def _tries(history: JobHistory | None) -> Iterator[Try]:
+    """The latest first. An error is no secret, but what stands in it may be one."""
+    for attempt in reversed(history.attempts if history else ()):
+        message = redaction.redact_text(attempt.message)
+        yield Try(attempt, attempt.error_class, message, traces.stretches(attempt.backtrace))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One point of the timeline."""
+
+    icon: str
+    tone: str
+    title: str
+    at: float | None
+    note: str = ""
+
+
+def _steps(record: JobRecord | None, history: JobHistory | None) -> Iterator[Step]:
+    if record and record.created_at:
+        yield Step("dot", "info", _("Created"), record.created_at)
+    attempts = history.attempts if history else ()
+    for attempt in attempts[-MOST_STEPS:]:
+        title = _("Attempt %(number)d failed") % {"number": attempt.number}
+        yield Step("bad", "bad", title, attempt.started_at, jobtext.short_class(attempt.error_class))
+    if record:
+        yield _now(record)
+    elif history and history.is_over:
+        icon = ("ok", "ok") if history.place == "done" else ("dead", "idle")
+        yield Step(*icon, str(ENDS.get(history.place, _("Ended"))), history.finished_at)
+
+
+MOST_STEPS = 6
+ENDS = {
+    "done": gettext_lazy("Finished"),
+    "discarded": gettext_lazy("Discarded"),
+    "dropped": gettext_lazy("Given up"),
+}
+
+
+def _now(record: JobRecord) -> Step:
+    if record.place == "queue":
+        return Step("queue", "info", _("Waits in its queue"), record.enqueued_at, record.queue)
+    if record.place == "running":
+        return Step("run", "ok", _("Runs"), record.at, record.queue)
+    if record.place == "dead":
+        return Step("dead", "bad", _("Dead"), record.at)
+    return Step("clock", "warn" if record.place == "retry" else "info", _("Due"), record.at, record.queue)
+
+
+def _links(jid: str, record: JobRecord | None) -> list[tuple[str, str]]:
+    """Where else this job leaves traces, as the settings say."""
+    chosen = conf.get().dashboard
+    trace = record.payload.document.get("trace_id") if record and record.payload else None
+    known = {"jid": quote(jid, safe=""), "trace_id": quote(str(trace or ""), safe="")}
+    found = []
+    if chosen.log_link:
+        found.append((_("Log lines"), _filled(chosen.log_link, known)))
+    if chosen.trace_link and (trace or "{trace_id}" not in chosen.trace_link):
+        found.append((_("Trace"), _filled(chosen.trace_link, known)))
+    return found
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        template = template.replace(f"{{{name}}}", value)
+    return template

@@ -1,0 +1,33 @@
+"""Links to the pages of queues, jobs and processes, on whichever admin site the page is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+
+from kiq_django.admin import links
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def kiq_link(context: Context, kind: str, key: Any, label: Any = None) -> SafeString:
+    """A link to one thing: `{% kiq_link "queue" name %}`; its bare name where it has no page."""
+    text = str(key if label is None else label)
+    url = links.url_of(kind, str(key), _site(context))
+    return format_html('<a href="{}">{}</a>', url, text) if url else format_html("{}", text)
+
+
+@register.simple_tag(takes_context=True)
+def kiq_links(context: Context, found: Sequence[tuple[str, str]]) -> SafeString:
+    """The links of a diagnosis, each after an arrow."""
+    pairs = [(links.url_of(kind, key, _site(context)), key or capfirst(links.word_for(kind))) for kind, key in found]
+    return format_html_join("", ' <a class="kiq-see" href="{}">{}</a>', [pair for pair in pairs if pair[0]])
+
+
+def _site(context: Context) -> str:
+    return getattr(context.get("request"), "current_app", None) or "admin"
