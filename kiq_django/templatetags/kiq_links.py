@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from kiq_django.admin import links
+from kiq_django.templatetags.kiq import kiq_number, kiq_percent
 
 register = template.Library()
 
@@ -23,10 +24,24 @@ def kiq_link(context: Context, kind: str, key: Any, label: Any = None) -> SafeSt
 
 
 @register.simple_tag(takes_context=True)
+def kiq_list(context: Context, kind: str, number: Any = None) -> SafeString:
+    """A link to a list, with a number as its text where one is given: `{% kiq_list "dead" 37 %}`."""
+    text = capfirst(links.word_for(kind)) if number is None else kiq_number(number)
+    url = links.url_of(kind, "", _site(context))
+    return format_html('<a href="{}">{}</a>', url, text) if url else format_html("{}", text)
+
+
+@register.simple_tag(takes_context=True)
 def kiq_links(context: Context, found: Sequence[tuple[str, str]]) -> SafeString:
     """The links of a diagnosis, each after an arrow."""
     pairs = [(links.url_of(kind, key, _site(context)), key or capfirst(links.word_for(kind))) for kind, key in found]
     return format_html_join("", ' <a class="kiq-see" href="{}">{}</a>', [pair for pair in pairs if pair[0]])
+
+
+@register.filter
+def kiq_less(share: Any) -> str:
+    """A negative share as people say it: 12 %, not -12 %."""
+    return kiq_percent(-share if isinstance(share, float) else None)
 
 
 def _site(context: Context) -> str:

@@ -8,10 +8,12 @@ from kiq_django.admin.pages.audit import AuditPage
 from kiq_django.admin.pages.configuration import ConfigurationPage
 from kiq_django.admin.pages.dead import DeadPage
 from kiq_django.admin.pages.job import JobPage
+from kiq_django.admin.pages.overview import OverviewPage
 from kiq_django.admin.pages.processes import ProcessesPage
 from kiq_django.admin.pages.running import RunningPage
 
 PAGES: dict[type[Model], type[Page]] = {
+    models.Overview: OverviewPage,
     models.DeadJob: DeadPage,
     models.RunningJob: RunningPage,
     models.Process: ProcessesPage,

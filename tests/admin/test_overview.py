@@ -1,0 +1,46 @@
+"""The first page."""
+
+PAGE = "/admin/kiq/overview/"
+NOW = "/admin/kiq/overview/now/"
+
+
+def test_a_new_project_is_told_three_steps(viewer):
+    text = viewer.get(PAGE).content.decode()
+    assert "Three steps" in text
+    assert "python manage.py runworker" in text
+
+
+def test_everything_at_a_glance(viewer, put, put_many, beat, store):
+    beat("web-2:4121:aa")
+    put_many("queue", 30)
+    put("queue", queue="mailers")
+    put("dead", -60)
+    store.queues.pause("low", {"by": "ada", "at": 1.0})
+    page = viewer.get(PAGE)
+    text = page.content.decode()
+    assert page.status_code == 200
+    for expected in ("web-2:4121", "mailers", "unserved", "ada", "Throughput", "Needs attention"):
+        assert expected in text
+    assert page.context["numbers"].enqueued == 31
+    assert page.context["numbers"].dead == 1
+
+
+def test_every_range_is_a_chart(viewer):
+    for name in ("1h", "24h", "7d", "30d", "<script>"):
+        page = viewer.get(PAGE, {"range": name})
+        assert page.status_code == 200
+        assert "<svg" in page.content.decode()
+
+
+def test_the_moment_is_fetched_again_and_again(viewer, put):
+    put("queue")
+    first = viewer.get(NOW)
+    assert first.status_code == 200
+    assert "<html" not in first.content.decode()
+    assert viewer.get(NOW, headers={"If-None-Match": first.headers["ETag"]}).status_code in (200, 304)
+
+
+def test_it_takes_a_right(client, person):
+    client.force_login(person("view_queue"))
+    assert client.get(PAGE).status_code == 403
+    assert client.get(NOW).status_code == 403
