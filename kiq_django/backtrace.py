@@ -1,17 +1,30 @@
-"""`error_backtrace` of a payload: base64 of zlib of a JSON array of lines, as Sidekiq's pages read it."""
+"""Where an error came from: as `error_backtrace`, base64 of zlib of a JSON array of lines, which Sidekiq's pages
+read, and as the one frame that people look for first."""
 
 import base64
 import binascii
 import json
+import os
+import re
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 MAX_CHARACTERS = 65_536
 """Lines of one error are cut here: a backtrace is kept in every payload of a failing job."""
 MAX_UNPACKED = 8 * 1_048_576
 """Bytes after which unpacking stops: whoever writes to Redis could send a bomb."""
+PATH_CHARACTERS: Final = 120
+"""Of `frame_of`; longer paths lose their begin."""
+FUNCTION_CHARACTERS: Final = 80
+PACKAGE: Final = f"{os.path.dirname(__file__)}{os.sep}"  # noqa: PTH120 - compared with names of code, which are text
+STANDARD_LIBRARY: Final = f"{os.path.dirname(os.__file__)}{os.sep}"  # noqa: PTH120
+INSTALLED: Final = re.compile(
+    r".*[/\\](?:(?:site|dist)-packages|lib(?:64)?[/\\](?:python|pypy)\d[^/\\]*)[/\\]", re.DOTALL
+)
+"""A folder of installed packages or of a standard library, also of another machine's."""
 
 
 def encode(lines: Sequence[str]) -> str:
@@ -75,3 +88,39 @@ def _frames(trace: TracebackType | None) -> list[tuple[str, int, str]]:
         frames.append((code.co_filename, trace.tb_lineno, code.co_qualname))
         trace = trace.tb_next
     return frames
+
+
+def frame_of(error: BaseException, roots: Sequence[str] = ()) -> str:
+    """The innermost frame that belongs to the project: `billing/gateway.py:88 in charge`.
+
+    Without one it is the innermost of all; empty for an error that was never raised.
+
+    Args:
+        error: a raised exception.
+        roots: folders, each with its separator at the end; paths are told relative to the first that fits.
+    """
+    frames = _frames(error.__traceback__)
+    if not frames:
+        return ""
+    path, line, function = next((frame for frame in reversed(frames) if is_project(frame[0])), frames[-1])
+    path = _shown(path, roots)
+    if len(path) > PATH_CHARACTERS:
+        path = f"…{path[1 - PATH_CHARACTERS :]}"
+    return _whole(f"{path}:{line or 0} in {function[:FUNCTION_CHARACTERS]}")
+
+
+@lru_cache(maxsize=2048)
+def is_project(path: str) -> bool:
+    """Whether a file is the project's own: not installed, not of a standard library, not ours, and a file at all."""
+    return not (path.startswith(("<", PACKAGE, STANDARD_LIBRARY)) or INSTALLED.match(path))
+
+
+def _shown(path: str, roots: Sequence[str]) -> str:
+    """A path as it is the same on every host, and after every deploy."""
+    if path.startswith("<"):
+        return path
+    if installed := INSTALLED.match(path):
+        return path[installed.end() :]
+    if root := next((root for root in roots if path.startswith(root)), ""):
+        return path[len(root) :]
+    return "/".join(path.replace("\\", "/").split("/")[-3:])

@@ -16,9 +16,11 @@ from django.core.management import get_commands
 
 from kiq_django import adapters, conf, plugins
 from kiq_django.exceptions import ConfigurationError, StoreError
+from kiq_django.sections import SealSettings
 
 TAG = "kiq_django"
 """`manage.py check --tag kiq_django`."""
+SEAL = "kiq_django.features.seal"
 REDIS_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
 REDIS_PORT = 6379
 NAMED = 3
@@ -50,6 +52,16 @@ def features(**_: Any) -> Found:
     for feature in loaded:
         for check in feature.checks:
             yield from check(app_configs=None)
+
+
+def seal(**_: Any) -> Found:
+    """W009: rules for seals, and nothing that seals or checks."""
+    if _usable() and conf.get().seal != SealSettings() and SEAL not in conf.get().features:
+        yield checks.Warning(
+            f"KIQ['SEAL'] is set, but {SEAL!r} is not in KIQ['FEATURES']: no job is sealed, and every job runs",
+            hint=f"Add {SEAL!r} as the last of KIQ['FEATURES']",
+            id="kiq_django.W009",
+        )
 
 
 def adapter(**_: Any) -> Found:
@@ -171,7 +183,7 @@ def speed(**_: Any) -> Found:
         )
 
 
-ALWAYS = (settings, features, adapter, redis, queues, worker_command, database_pools)
+ALWAYS = (settings, features, seal, adapter, redis, queues, worker_command, database_pools)
 DEPLOYED = (lasting_adapter, server, speed)
 
 

@@ -51,7 +51,7 @@ def did_you_mean(word: str, words: Sequence[str]) -> str:
 def _section(cls: type[T], raw: Any, where: str, problems: list[Problem], *, upper: bool = False) -> dict[str, Any]:
     """The usable keys of one dict, as keyword arguments of `cls`; what is not usable goes to `problems`."""
     if not isinstance(raw, Mapping):
-        problems.append(Problem(f"{where} must be a dict, not {raw!r}"))
+        problems.append(Problem(f"{where} must be a dict, not a {type(raw).__name__}"))
         return {}
     checks = {f.name.upper() if upper else f.name: f for f in fields(cls) if "check" in f.metadata}  # type: ignore[arg-type]
     found: dict[str, Any] = {}
@@ -86,7 +86,7 @@ def read(raw: Any) -> tuple[Settings, list[Problem]]:
     """Read a `KIQ` dict: the settings as far as they are usable, and what is wrong with the rest."""
     problems: list[Problem] = []
     if not isinstance(raw, Mapping):
-        return Settings(), [Problem(f"KIQ must be a dict, not {raw!r}")]
+        return Settings(), [Problem(f"KIQ must be a dict, not a {type(raw).__name__}")]
     plain = {key: value for key, value in raw.items() if key not in SECTIONS and key != "QUEUES"}
     values = _section(Settings, plain, "KIQ", problems, upper=True)
     _suggest_sections(plain, problems)

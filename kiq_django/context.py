@@ -18,7 +18,7 @@ class StopFlag(Protocol):
 class RunningJob:
     """A job while it runs."""
 
-    __slots__ = ("definition", "opened_connection", "payload", "queue", "stop_flag")
+    __slots__ = ("definition", "is_direct", "opened_connection", "payload", "queue", "stop_flag")
 
     def __init__(
         self, payload: Payload, queue: str, definition: "Definition | None", stop_flag: StopFlag | None = None
@@ -32,6 +32,8 @@ class RunningJob:
         self.stop_flag = stop_flag
         self.opened_connection = False
         """The job made its thread connect to a database, so that somebody must disconnect."""
+        self.is_direct = False
+        """Made by `perform_now` in this process: it never lay in Redis."""
 
     def __repr__(self) -> str:
         return f"<RunningJob {self.name} {self.id}>"

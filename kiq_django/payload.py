@@ -83,7 +83,7 @@ class Payload:
             "queue": queue,
             "class": name,
             "args": list(args),
-            "jid": jid or new_jid(),
+            "jid": jid or new_jid(now),
             "created_at": float(now),
         }
         if kwargs:

@@ -5,18 +5,17 @@ cannot even be printed makes it raise, because a job without a decision is lost.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Literal
 
-from kiq_django import backtrace
 from kiq_django.exceptions import Discard, Kill, MalformedPayload
+from kiq_django.failure import ask, recorded
 from kiq_django.options import LONGEST, JobOptions, RetryOn
-from kiq_django.payload import ABSENT, Payload
+from kiq_django.payload import Payload
 
 DEFAULT_MAX: Final = 25
-MESSAGE_CHARACTERS: Final = 10_000
 LARGEST_COUNT: Final = 2**31 - 1
 
 Verdict = Literal["retry", "bury", "drop", "discard"]
@@ -72,6 +71,7 @@ def decide(
     now: float,
     chance: Chance,
     default_max: int = DEFAULT_MAX,
+    roots: Sequence[str] = (),
 ) -> Decision:
     """Decide about a failed run.
 
@@ -86,48 +86,20 @@ def decide(
         now: epoch seconds.
         chance: gives numbers from 0.0 up to, not including, 1.0.
         default_max: retries of a job that says `retry: true`.
+        roots: folders of the project, as `backtrace.frame_of` wants them.
     """
     payload = _stored(payload)
     rule = _rule_for(error, options)
     count = _next_count(payload)
     retry_queue = (rule and rule.queue) or _text(payload, "retry_queue") or options.retry_queue or queue
-    failed = _record(payload, error, options, count=count, queue=retry_queue, now=now)
+    limit = _backtrace_limit(payload, options)
+    failed = recorded(payload, error, count=count, queue=retry_queue, now=now, lines=limit, roots=roots)
     failure = _Failure(failed, error, options, count, now, chance, default_max)
     if reason := _discard_reason(error, options):
         return _discard(failure, reason)
     if _is_one_of(error, (Kill,)):
         return _give_up(failure, "the job raised Kill")
     return _by_rule(failure, rule) if rule else _by_count(failure)
-
-
-# --- the record of the failure ---
-
-
-def _next_count(payload: Payload) -> int:
-    previous = payload.retry_count
-    return 0 if previous is None else min(max(previous + 1, 0), LARGEST_COUNT)
-
-
-def _record(
-    payload: Payload, error: BaseException, options: JobOptions, *, count: int, queue: str, now: float
-) -> Payload:
-    fields: dict[str, Any] = {
-        "queue": queue,
-        "error_class": _ask("", _class_name, error)[0] or "Exception",
-        "error_message": _message(error),
-        "retry_count": count,
-    }
-    if payload.retry_count is not None:
-        fields["retried_at"] = float(now)
-    if payload.retry_count is None or payload.failed_at is None:
-        fields["failed_at"] = float(now)  # readers, and retry_for, count on it beside a retry_count
-    if "at" in payload.document:
-        fields["at"] = ABSENT  # left inside, it would send a retry by Sidekiq back to the schedule
-    if packed := _ask("", _packed_backtrace, error, _backtrace_limit(payload, options))[0]:
-        fields["error_backtrace"] = packed
-    failed = payload.evolve(**fields)
-    _ask("", failed.encode)  # its bytes are kept from here on, so that no hook can make it unwritable
-    return failed
 
 
 def _stored(payload: Payload) -> Payload:
@@ -138,24 +110,9 @@ def _stored(payload: Payload) -> Payload:
         return payload
 
 
-def _class_name(error: BaseException) -> str:
-    cls = type(error)
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _message(error: BaseException) -> str:
-    text, trouble = _ask("its __str__", lambda: _scrub(str(error)[:MESSAGE_CHARACTERS]))
-    return f"(this error has no readable message{trouble})" if trouble else text
-
-
-def _scrub(text: str) -> str:
-    """Replace half characters, which no JSON reader takes."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _packed_backtrace(error: BaseException, limit: bool | int) -> str:
-    lines = backtrace.lines_of(error, limit)
-    return backtrace.encode(lines) if lines else ""
+def _next_count(payload: Payload) -> int:
+    previous = payload.retry_count
+    return 0 if previous is None else min(max(previous + 1, 0), LARGEST_COUNT)
 
 
 def _backtrace_limit(payload: Payload, options: JobOptions) -> bool | int:
@@ -176,7 +133,7 @@ def _rule_for(error: BaseException, options: JobOptions) -> RetryOn | None:
 
 
 def _is_one_of(error: BaseException, classes: tuple[type[BaseException], ...]) -> bool:
-    return _ask("", isinstance, error, classes)[0] is True
+    return ask("", isinstance, error, classes)[0] is True
 
 
 def _discard_reason(error: BaseException, options: JobOptions) -> str:
@@ -189,7 +146,7 @@ def _by_rule(failure: _Failure, rule: RetryOn) -> Decision:
     runs = failure.count + 1
     if runs >= rule.attempts:
         return _give_up(failure, f"{runs} of {rule.attempts} attempts of retry_on are used up")
-    wait, trouble = _ask("wait", rule.wait, failure.count) if callable(rule.wait) else (rule.wait, "")
+    wait, trouble = ask("wait", rule.wait, failure.count) if callable(rule.wait) else (rule.wait, "")
     seconds = _duration(wait, least=0)
     if seconds is None:
         seconds = delay(failure.count, failure.chance)
@@ -230,7 +187,7 @@ def _first_failure(failure: _Failure) -> float:
 
 def _ask_retry_in(failure: _Failure, reason: str) -> Decision:
     hook = failure.options.retry_in
-    answer, trouble = _ask("retry_in", hook, failure.count, failure.error) if hook else (None, "")
+    answer, trouble = ask("retry_in", hook, failure.count, failure.error) if hook else (None, "")
     if _says(answer, Discard):
         return _discard(failure, "retry_in said discard")
     if _says(answer, Kill):
@@ -254,7 +211,7 @@ def _discard(failure: _Failure, reason: str) -> Decision:
 
 def _give_up(failure: _Failure, reason: str) -> Decision:
     hook = failure.options.retries_exhausted
-    answer, trouble = _ask("retries_exhausted", hook, failure.payload, failure.error) if hook else (None, "")
+    answer, trouble = ask("retries_exhausted", hook, failure.payload, failure.error) if hook else (None, "")
     if _says(answer, Discard):
         return _discard(failure, f"{reason}; retries_exhausted said discard")
     said = failure.payload.document.get("dead")
@@ -262,19 +219,7 @@ def _give_up(failure: _Failure, reason: str) -> Decision:
     return Decision("bury" if keep else "drop", 0.0, failure.payload, reason + trouble)
 
 
-# --- strangers' code ---
-
-
-def _ask(name: str, hook: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
-    """Call code that is not ours; whatever it does, the job gets its decision.
-
-    Returns:
-        The answer and "", or None and a note about the error for the decision's reason.
-    """
-    try:
-        return hook(*arguments), ""
-    except BaseException as trouble:  # noqa: BLE001 - also SystemExit: the job counts, not the hook
-        return None, f"; {name} raised {type(trouble).__name__}"
+# --- answers of hooks ---
 
 
 def _says(answer: Any, steer: type[Discard] | type[Kill]) -> bool:

@@ -12,14 +12,17 @@ from kiq_django.setting import (
     optional,
     paths,
     positive_seconds,
+    redis,
     seconds,
+    secret_keys,
     setting,
     text,
+    texts,
     whole,
 )
 
 DAY = 86_400
-DEFAULT_FEATURES = ("kiq_django.features.metrics",)
+DEFAULT_FEATURES = ("kiq_django.features.metrics", "kiq_django.features.operations")
 QUEUE_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-")
 
 
@@ -101,6 +104,8 @@ class Limits:
     """Jobs kept in the dead set; the oldest go first."""
     dead_seconds: float = setting(positive_seconds, 180 * DAY)
     """Seconds that a dead job is kept."""
+    history_seconds: float = setting(seconds, 7 * DAY)
+    """Seconds that the attempts of a job that failed are kept after the last of them; 0 keeps none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +126,7 @@ class DashboardSettings:
     """Seconds between two live updates of the Overview and of what runs; 0 is never. Everybody can choose another."""
     environment: str = setting(text, "")
     """Shown in the head of each page, such as `production`."""
-    redact: Sequence[str] = setting(kind((list, tuple), "a list of texts"), ())
+    redact: Sequence[str] = setting(texts, ())
     """More names of keys whose values are hidden everywhere, beside `password`, `token` and their like."""
     trace_link: str = setting(text, "")
     """URL of a job's trace, with `{trace_id}` and `{jid}` where they belong."""
@@ -130,12 +135,26 @@ class DashboardSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealSettings:
+    """How the feature `kiq_django.features.seal` signs jobs."""
+
+    keys: Sequence[str] = setting(secret_keys, (), shown=False)
+    """The newest signs, all are good for checking; none: `SECRET_KEY` and `SECRET_KEY_FALLBACKS`."""
+    required: bool = setting(flag, default=True)
+    """Refuse jobs without a seal; False only while the last of those go that were pushed before there was one."""
+    unsealed: Sequence[str] = setting(texts, ())
+    """Names of jobs that need no seal, since a program without the key pushes them, such as Ruby."""
+    open_fields: Sequence[str] = setting(texts, ())
+    """Fields of the payload that others add or change on its way, beside those that always may."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All of `KIQ`. Keys are these names in upper case."""
 
     adapter: str = setting(text, "redis")
     """`redis`, `inline`, `threads`, `test`, or the dotted path of a class."""
-    redis: Any = setting(kind((str, Mapping, type(None)), "a URL, a CACHES alias or a dict"), None)
+    redis: Any = setting(redis, None, shown=False)
     """URL, alias of a django-redis cache, dict of url and redis-py options, or `embedded:`."""
     prefix: str = setting(text, "")
     """Put before every key; empty is Sidekiq's layout."""
@@ -147,6 +166,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     sidekiq: SidekiqSettings = field(default_factory=SidekiqSettings)
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
+    seal: SealSettings = field(default_factory=SealSettings)
     features: Sequence[str] = setting(paths, DEFAULT_FEATURES)
     """Dotted paths of features, ours and yours; a list replaces the default one."""
 
@@ -158,4 +178,5 @@ SECTIONS: dict[str, type] = {
     "LIMITS": Limits,
     "SIDEKIQ": SidekiqSettings,
     "DASHBOARD": DashboardSettings,
+    "SEAL": SealSettings,
 }

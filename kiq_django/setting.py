@@ -58,6 +58,26 @@ def paths(value: Any) -> str | None:
     return f"must be a list of dotted paths, not {value!r}"
 
 
+def texts(value: Any) -> str | None:
+    """A list of texts."""
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return None
+    return f"must be a list of texts, not {value!r}"
+
+
+def secret_keys(value: Any) -> str | None:
+    """A list of keys, long enough not to be guessed. What is wrong with them is said without showing one."""
+    if isinstance(value, list | tuple) and all(isinstance(item, str) and len(item) >= 16 for item in value):
+        return None
+    return "must be a list of texts of 16 characters or more, the newest first"
+
+
+def redis(value: Any) -> str | None:
+    """What may name a Redis. It may hold a password, so the message does not show it."""
+    wrong = not isinstance(value, str | Mapping | None)
+    return f"must be a URL, a CACHES alias or a dict, not a {type(value).__name__}" if wrong else None
+
+
 text = kind(str, "text")
 flag = kind(bool, "True or False")
 seconds = number(0, "seconds, 0 or more")
@@ -65,8 +85,8 @@ positive_seconds = number(0.001, "seconds above 0")
 mapping = kind(Mapping, "a dict")
 
 
-def setting(check: Check, default: Any = MISSING, factory: Any = MISSING) -> Any:
-    """A field of a dataclass that carries its check in `metadata["check"]`."""
+def setting(check: Check, default: Any = MISSING, factory: Any = MISSING, *, shown: bool = True) -> Any:
+    """A field of a dataclass that carries its check in `metadata["check"]`; its `repr` leaves out what is not shown."""
     if factory is not MISSING:
-        return field(default_factory=factory, metadata={"check": check})
-    return field(default=default, metadata={"check": check})
+        return field(default_factory=factory, repr=shown, metadata={"check": check})
+    return field(default=default, repr=shown, metadata={"check": check})

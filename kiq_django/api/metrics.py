@@ -1,160 +1,128 @@
-"""How jobs did: runs, failures, run time and queue wait, by job and minute."""
+"""How jobs did: runs, failures, run time and queue wait, by job, over one hour to three days."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
-from kiq_django import clock, histogram
+from kiq_django import clock
 from kiq_django import store as stores
+from kiq_django.api.figures import Figures, JobFigures, JobTable, arranged
+from kiq_django.api.periods import LONGEST, Period, moment
+from kiq_django.api.sidekiq_figures import SidekiqFigures, larger
 from kiq_django.store import Store
+from kiq_django.store.metrics import JobMetrics
+from kiq_django.store.sidekiq_metrics import SEPARATORS
 
-LONGEST_BY_MINUTE = 480
-"""Minutes that figures of single minutes, and histograms, are kept."""
-LONGEST = 4320
-"""Minutes that figures of ten minutes are kept."""
-STEP = 10
-Read = Callable[[Iterable[datetime]], list[dict[str, int]]]
+__all__ = ["LONGEST", "PERIODS", "Figures", "JobFigures", "JobTable", "Metrics"]
 
-
-@dataclass(slots=True)
-class Figures:
-    """What happened in some stretch of time."""
-
-    runs: int = 0
-    """Runs that ended, well or not."""
-    failures: int = 0
-    total_ms: int = 0
-    """Summed time of the successful runs, in milliseconds."""
-    run: list[int] = field(default_factory=histogram.empty)
-    """Runs by run time, in the buckets of `kiq_django.histogram`; all 0 when unknown."""
-    wait: list[int] = field(default_factory=histogram.empty)
-    """Runs by the time that they waited in their queue."""
-
-    @property
-    def successes(self) -> int:
-        return max(0, self.runs - self.failures)
-
-    @property
-    def average_ms(self) -> float | None:
-        """Of the successful runs; None without one."""
-        return self.total_ms / self.successes if self.successes else None
-
-    def run_time(self, q: float) -> float | None:
-        """Milliseconds that a share `q` (0.95 for p95) of the runs stayed below; None when unknown."""
-        return histogram.percentile(self.run, q) if any(self.run) else None
-
-    def queue_wait(self, q: float) -> float | None:
-        """The same for the time in the queue."""
-        return histogram.percentile(self.wait, q) if any(self.wait) else None
-
-
-@dataclass(slots=True)
-class JobFigures(Figures):
-    """What happened to one job, in all and step by step."""
-
-    name: str = ""
-    series: dict[datetime, Figures] = field(default_factory=dict)
-    """By the begin (UTC) of each minute, or ten minutes, in which anything happened."""
+PERIODS = {"1h": 60, "8h": 480, "24h": 1_440, "72h": 4_320}
+"""Minutes of what a page offers: 60 steps of a minute, 48 of ten minutes, 24 and 72 of an hour."""
+MOST_JOBS = 300
+"""In a table."""
 
 
 class Metrics:
-    """Reads what workers count; figures appear with the beat after the run.
+    """Reads what workers count; figures appear within seconds after the run.
 
-    Up to 480 minutes back they are by minute, with percentiles. Up to 4,320 (three days) they are by ten minutes
-    and without.
+    A period is made of whole steps of a minute (up to 72 minutes), ten minutes (up to 12 hours) or an hour (up to three
+    days), and ends with the step that is running. What Ruby's workers run is read from Sidekiq's own keys where such
+    workers live or were seen: by ten minutes for periods beyond eight hours, and then without percentiles.
     """
 
     def __init__(self, store: Store | None = None, *, now: float | None = None) -> None:
         """`now`: epoch seconds of the end of all periods; the present unless given."""
-        store = store or stores.get()
-        self._counters, self._deploys = store.counters, store.deploys
-        self._now = datetime.fromtimestamp(clock.now() if now is None else now, UTC)
+        self._store = store or stores.get()
+        self._now = clock.now() if now is None else now
+
+    def table(
+        self,
+        minutes: int = 60,
+        *,
+        sort: str = "total",
+        descending: bool = True,
+        offset: int = 0,
+        limit: int = 50,
+        compare: bool = False,
+    ) -> JobTable:
+        """A page of the jobs that ran in the last minutes, in at most six round trips.
+
+        Args:
+            sort: a key of `kiq_django.api.figures.COLUMNS`.
+            compare: with what each did in as much time before. Of that only our own workers' runs are known.
+
+        Raises:
+            ValueError: so many minutes are not kept, or there is no such column.
+        """
+        period = Period.last(minutes, self._now)
+        names, left_out = self._store.metrics.names(period.days(), MOST_JOBS)
+        found = self._store.metrics.sums(names, period.cover())
+        if not any(seen.runs for seen in found.values()) or self._store.others.were_here():
+            theirs = SidekiqFigures(self._store.sidekiq_metrics, period).sums()
+            found |= {name: larger(found.get(name) or JobMetrics(), seen) for name, seen in theirs.items()}
+        jobs = [_job(name, seen) for name, seen in found.items() if seen.runs]
+        rows = arranged(jobs, sort, descending=descending)[offset : offset + limit]
+        if compare and rows:
+            rows = self._compared(rows, period)
+        return JobTable(
+            rows=tuple(rows), count=len(jobs), left_out=left_out, begin=moment(period.begin), end=moment(self._now)
+        )
 
     def top_jobs(self, minutes: int = 60, limit: int = 50) -> list[JobFigures]:
-        """The jobs that took most time in the last minutes, so many of them, with percentiles.
+        """The jobs that took most time in the last minutes, so many of them.
 
         Raises:
             ValueError: so many minutes are not kept.
         """
-        read = self._counters.minutes if minutes <= LONGEST_BY_MINUTE else self._counters.ten_minutes
-        found = self._read(minutes, read).values()
-        jobs = sorted(found, key=lambda job: (-job.total_ms, -job.runs, job.name))[:limit]
-        self._add_histograms(jobs, minutes)
-        return jobs
+        return list(self.table(minutes, limit=limit).rows)
 
-    def for_job(self, name: str, minutes: int = 60) -> JobFigures:
-        """One job in the last minutes; figures of 0 for an unknown one.
+    def for_job(self, name: str, minutes: int = 60, *, compare: bool = False) -> JobFigures:
+        """One job in the last minutes, step by step; figures of 0 for an unknown one.
 
         Raises:
             ValueError: so many minutes are not kept.
         """
-        by_minute = partial(self._counters.minutes_of, name)
-        read = by_minute if minutes <= LONGEST_BY_MINUTE else self._counters.ten_minutes
-        job = self._read(minutes, read).get(name) or JobFigures(name=name)
-        self._add_histograms([job], minutes)
-        return job
+        name, period = name.translate(SEPARATORS), Period.last(minutes, self._now)
+        steps = self._store.metrics.series(name, period.step, period.begins)
+        if not any(seen.runs for seen in steps) or self._store.others.were_here():
+            theirs = SidekiqFigures(self._store.sidekiq_metrics, period).series(name)
+            steps = [larger(*pair) for pair in zip(steps, theirs, strict=True)]
+        moments = tuple(map(moment, period.begins))
+        series = {begin: _figures(seen) for begin, seen in zip(moments, steps, strict=True) if seen.runs}
+        job = replace(_job(name, _sum(steps)), step=period.step.seconds, moments=moments, series=series)
+        return self._compared([job], period)[0] if compare else job
 
     def marks(self, minutes: int = 60) -> dict[datetime, str]:
         """Deploys in the last minutes: minute (UTC) and label, the first first."""
-        begin = self._now - timedelta(minutes=minutes)
-        found = self._deploys.marks(_days(begin.date(), self._now.date()))
-        return {moment: found[moment] for moment in sorted(found) if begin <= moment <= self._now}
+        end = moment(self._now)
+        begin = end - timedelta(minutes=minutes)
+        found = self._store.deploys.marks(_days(begin.date(), end.date()))
+        return {when: found[when] for when in sorted(found) if begin <= when <= end}
 
     def mark(self, label: str) -> bool:
         """Note a deploy, now. False when the same label was noted within the last minute, by another host say."""
-        return self._deploys.mark(label, self._now.timestamp())
+        return self._store.deploys.mark(label, self._now)
 
-    def _read(self, minutes: int, read: Read) -> dict[str, JobFigures]:
-        moments = self._moments(minutes)
-        jobs: dict[str, JobFigures] = {}
-        for moment, fields in zip(moments, read(moments), strict=True):
-            for name, figures in _by_job(fields).items():
-                job = jobs.setdefault(name, JobFigures(name=name))
-                job.series[moment] = figures
-                job.runs += figures.runs
-                job.failures += figures.failures
-                job.total_ms += figures.total_ms
-        return jobs
-
-    def _add_histograms(self, jobs: Sequence[JobFigures], minutes: int) -> None:
-        """A histogram lies in the minute that its runs were counted in: no other needs to be read."""
-        if minutes > LONGEST_BY_MINUTE:
-            return
-        places = [(job.name, moment) for job in jobs for moment in job.series]
-        found = iter(self._counters.histograms(places))
-        for job in jobs:
-            for figures in job.series.values():
-                figures.run, figures.wait = next(found)
-            job.run = _sum(figures.run for figures in job.series.values())
-            job.wait = _sum(figures.wait for figures in job.series.values())
-
-    def _moments(self, minutes: int) -> list[datetime]:
-        if not 1 <= minutes <= LONGEST:
-            raise ValueError(f"minutes must be 1 to {LONGEST}, not {minutes!r}")
-        latest, step = self._now.replace(second=0, microsecond=0), 1
-        if minutes > LONGEST_BY_MINUTE:
-            latest, step = latest.replace(minute=latest.minute // STEP * STEP), STEP
-        return [latest - timedelta(minutes=back) for back in range(0, minutes, step)][::-1]
+    def _compared(self, jobs: Sequence[JobFigures], period: Period) -> list[JobFigures]:
+        before = self._store.metrics.sums([job.name for job in jobs], period.cover_before())
+        return [replace(job, before=_figures(before[job.name])) for job in jobs]
 
 
-def _by_job(fields: dict[str, int]) -> dict[str, Figures]:
-    found: dict[str, Figures] = {}
-    for key, amount in fields.items():
-        name, _, what = key.rpartition("|")
-        figures = found.setdefault(name, Figures())
-        if what == "p":
-            figures.runs = amount
-        elif what == "f":
-            figures.failures = amount
-        elif what == "ms":
-            figures.total_ms = amount
-    return found
+def _job(name: str, seen: JobMetrics) -> JobFigures:
+    return JobFigures(
+        name=name, runs=seen.runs, failures=seen.failures, total_ms=int(seen.run_ms), run=seen.run, wait=seen.wait
+    )
+
+
+def _figures(seen: JobMetrics) -> Figures:
+    return Figures(runs=seen.runs, failures=seen.failures, total_ms=int(seen.run_ms), run=seen.run, wait=seen.wait)
+
+
+def _sum(steps: Iterable[JobMetrics]) -> JobMetrics:
+    total = JobMetrics()
+    for seen in steps:
+        total.merge(seen)
+    return total
 
 
 def _days(first: date, last: date) -> Iterable[date]:
     return (first + timedelta(days=day) for day in range((last - first).days + 1))
-
-
-def _sum(counts: Iterable[list[int]]) -> list[int]:
-    return [sum(column) for column in zip(*counts, strict=True)] or histogram.empty()

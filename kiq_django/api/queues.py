@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kiq_django import clock
+from kiq_django import clock, jids
 from kiq_django import store as stores
 from kiq_django.api.budget import Budget
+from kiq_django.api.filters import EVERYTHING, Filter
+from kiq_django.api.finding import in_queue
+from kiq_django.api.search import DOWN, UP, Found, Only, queue_region, search_page
 from kiq_django.api.waiting import QueuedJob, check_name
 from kiq_django.exceptions import ConfigurationError
 from kiq_django.store import Store
@@ -95,17 +98,25 @@ class Queue:
         """
         return (self._job(raw) for page in self._pages(PAGE) for raw in page)
 
+    def search(
+        self,
+        where: Filter = EVERYTHING,
+        *,
+        newest_first: bool = False,
+        cursor: str = "",
+        limit: int = PAGE,
+        budget: Budget | None = None,
+        only: Only[QueuedJob] | None = None,
+    ) -> Found[QueuedJob]:
+        """A page of the jobs that match, the next to run first, or the newest. As `JobSet.search`."""
+        region, way = queue_region(self._store, self.name), UP if newest_first else DOWN
+        return search_page(region, where, way, cursor=cursor, limit=limit, budget=budget, only=only)
+
     def find(self, jid: str, budget: Budget | None = None) -> QueuedJob | None:
         """The job of this id. None when it is not here, or not within the budget (`Budget()` unless given)."""
-        wanted = jid.encode(errors="replace")
-        budget = Budget() if budget is None else budget
-        for page in self._pages(CHUNK):
-            for job in (self._job(raw) for raw in page if wanted in raw):
-                if job.jid == jid:
-                    return job
-            if not budget.spend(len(page)):
-                break
-        return None
+        if not jids.is_plausible(jid):
+            return None
+        return in_queue(self._store, self.name, jid, Budget() if budget is None else budget).job
 
     def _pages(self, limit: int) -> Iterator[list[bytes]]:
         """From the head on, where pushes shift everything and deletions shift it back.

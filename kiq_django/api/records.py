@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
 
-from kiq_django import backtrace, clock
+from kiq_django import backtrace, clock, failure
 from kiq_django.exceptions import MalformedPayload, Unsupported
 from kiq_django.payload import Payload
 
@@ -131,6 +131,16 @@ class JobRecord:
     @property
     def error_message(self) -> str:
         return self._text("error_message")
+
+    @property
+    def frame(self) -> str:
+        """Where in the project the last failure came from: `billing/gateway.py:88 in charge`. Empty when unknown."""
+        return failure.kind_of(self.payload)[2]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """12 hex digits, the same for all jobs of this name that failed with this class of error at this place."""
+        return failure.fingerprint(failure.kind_of(self.payload))
 
     @cached_property
     def backtrace(self) -> list[str]:

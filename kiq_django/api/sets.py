@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from kiq_django import clock
+from kiq_django import clock, jids
 from kiq_django import store as stores
 from kiq_django.api.budget import Budget
+from kiq_django.api.filters import EVERYTHING, Filter
+from kiq_django.api.finding import in_set
+from kiq_django.api.search import DOWN, UP, Found, Only, search_page, set_region, walk
 from kiq_django.api.waiting import SortedJob, again, announce_kill, forgiven
 from kiq_django.store import Store
 from kiq_django.store.keys import SetName
-from kiq_django.store.sets import SCAN_COUNT, Promotion, Transfer
+from kiq_django.store.sets import Promotion, Transfer
 
 Progress = Callable[[int], object]
 """Called after each chunk with the number of jobs done so far."""
@@ -36,21 +39,48 @@ class JobSet:
         found = self._store.sets.page(self.name, offset, limit, reverse=latest_first)
         return [self._job(*pair) for pair in found]
 
+    def search(
+        self,
+        where: Filter = EVERYTHING,
+        *,
+        latest_first: bool = False,
+        cursor: str = "",
+        limit: int = 100,
+        budget: Budget | None = None,
+        only: Only[SortedJob] | None = None,
+    ) -> Found[SortedJob]:
+        """A page of the jobs that match, by time: as many as the limit says, or as the budget lets it find.
+
+        Others may add, move and delete jobs between two pages: what stays where it is is on one of them.
+
+        Args:
+            where: what to look for; see `kiq_django.api.texts` for what contains a text.
+            latest_first: the order.
+            cursor: `next` of the page before.
+            limit: jobs at most, up to 200.
+            budget: `Budget.of_a_page()` unless given.
+            only: a question of one's own, asked of each job that matches.
+
+        Raises:
+            ValueError: the cursor is not one of this set and order, or the limit is none.
+        """
+        region, way = set_region(self._store, self.name, where), DOWN if latest_first else UP
+        return search_page(region, where, way, cursor=cursor, limit=limit, budget=budget, only=only)
+
     def __iter__(self) -> Iterator[SortedJob]:
-        """Every job, in no order. Those that come or go meanwhile may be in it or not; deleting is allowed."""
+        """Every job, the latest first. Those that come or go meanwhile may be in it or not; deleting is allowed."""
         return self.scan("")
 
     def scan(self, text: str, budget: Budget | None = None) -> Iterator[SortedJob]:
-        """Jobs whose JSON contains a text, letter by letter, in no order. Without a budget it goes through all."""
-        for found in self._store.sets.scan(self.name, text):
-            yield from (self._job(*pair) for pair in found)
-            if budget and not budget.spend(SCAN_COUNT):
-                return
+        """Jobs that contain a text, letter by letter, the latest first. Without a budget it goes through all."""
+        for found in self._walk(text, budget):
+            yield from found.jobs
 
     def find(self, jid: str, budget: Budget | None = None) -> SortedJob | None:
         """The job of this id. None when it is not here, or not within the budget (`Budget()` unless given)."""
-        found = self.scan(jid, Budget() if budget is None else budget)
-        return next((job for job in found if job.jid == jid), None)
+        if not jids.is_plausible(jid):
+            return None
+        return in_set(self._store, self.name, jid, Budget() if budget is None else budget).job
 
     def find_by_score(self, score: float, jid: str | None = None) -> list[SortedJob]:
         """Jobs of exactly this time, and of this id when one is given. Quick, in a set of any size."""
@@ -105,15 +135,20 @@ class JobSet:
         ]
         return sum(self._store.sets.transfer(self.name, to, moves)) if moves else 0
 
-    def _in_chunks(self, text: str, act: Callable[[list[SortedJob]], int], progress: Progress | None) -> int:
+    def _in_chunks(self, text: str, act: Callable[[Sequence[SortedJob]], int], progress: Progress | None) -> int:
         """One walk over the set: it ends, although jobs that are moved out may come back."""
         done = 0
-        for found in self._store.sets.scan(self.name, text):
-            for start in range(0, len(found), CHUNK):
-                done += act([self._job(*pair) for pair in found[start : start + CHUNK]])
+        for found in self._walk(text):
+            for start in range(0, len(found.jobs), CHUNK):
+                done += act(found.jobs[start : start + CHUNK])
                 if progress:
                     progress(done)
         return done
+
+    def _walk(self, text: str, budget: Budget | None = None) -> Iterator[Found[SortedJob]]:
+        """From the latest on: what comes meanwhile is later as a rule, so that the walk comes to an end."""
+        where = Filter(text=text)
+        return walk(set_region(self._store, self.name, where), where, DOWN, budget or Budget.without_end())
 
     def _job(self, raw: bytes, score: float) -> SortedJob:
         return SortedJob(self._store, self.name, raw, score)

@@ -1,14 +1,15 @@
-"""Metrics per job and minute: runs, failures, and how long jobs ran and waited in their queue, as histograms.
+"""What workers count: runs, failures, run times and waits per job, runs per queue, and all of them together.
 
-They stand in Sidekiq's keys, so that its Metrics page shows them too. What Sidekiq has no key for, the wait,
-has one of ours. The rules of counting are Sidekiq's: a run counts under `wrapped`, else under its name; time
-is counted for successful runs alone; a run belongs to the minute in which it is written down.
+The figures of jobs stand in Sidekiq's keys, so that its Metrics page shows them too, and in ours, which keep more and
+are read faster. The rules of counting are Sidekiq's: a run counts under `wrapped`, else under its name; time is counted
+for successful runs alone; a run belongs to the minute in which it is written down. What left a queue belongs to the
+minute in which it ended, because it is compared with the queue's size at the begin and the end of that minute.
 """
 
 import threading
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kiq_django import clock
 from kiq_django.exceptions import StoreRefused, StoreUnavailable
@@ -19,10 +20,15 @@ from kiq_django.service import Service
 
 if TYPE_CHECKING:  # features are loaded in every process, and the store would bring Redis along
     from kiq_django.store import Store
-    from kiq_django.store.counters import JobMetrics
+    from kiq_django.store.metrics import JobMetrics
 
 FLUSH_EVERY = 5.0
 """Seconds."""
+MINUTE = 60
+TOO_LATE = 2.0
+"""Seconds after the begin of a minute from which its queues are not measured any more."""
+LONGEST_WAIT = 540
+"""Minutes of which runs by queue wait to be written: nobody can read older ones."""
 MOST_STRANGERS = 50
 """Names that no code here declares and that still get metrics of their own: payloads could name millions."""
 LONGEST_STRANGER = 128
@@ -31,22 +37,35 @@ OTHER = "other"
 """Under which all further strangers count."""
 
 
+class Counted(NamedTuple):
+    """What was counted in some stretch of time."""
+
+    jobs: "dict[str, JobMetrics]"
+    ended: dict[int, dict[str, int]]
+    """Runs that ended, by the begin of their minute in epoch seconds, and by queue."""
+
+
 class Tally:
     """What was counted since the last flush. Any thread may call it; its lock is taken once a batch."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, JobMetrics] = {}
+        self._jobs: dict[str, JobMetrics] = {}
+        self._ended: dict[str, int] = {}
+        self._minute: int | None = None
+        """To which `_ended` belongs; None until somebody says."""
+        self._earlier: dict[int, dict[str, int]] = {}
         self._strangers: set[str] = set()
         self._lock = threading.Lock()
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Count runs whose ends are stored. This is on every job's way: about half a microsecond each."""
         with self._lock:
+            ended = self._ended
             for outcome in outcomes:
                 document = outcome.payload.document
                 definition = outcome.definition
                 name = definition.name if definition and "wrapped" not in document else self._name(outcome)
-                seen = self._counts.get(name) or self._open(name)
+                seen = self._jobs.get(name) or self._open(name)
                 queued = document.get("enqueued_at")
                 if type(queued) is not float:
                     queued = outcome.payload.enqueued_at
@@ -59,23 +78,47 @@ class Tally:
                     seen.run_ms += ms
                 else:
                     seen.failures += 1
+                queue = outcome.queue  # one that this process serves, whatever the payload names
+                ended[queue] = ended.get(queue, 0) + 1
 
-    def take(self) -> "Mapping[str, JobMetrics]":
-        """Everything counted so far, per name; from here on counting starts at zero."""
+    def turn(self, now: float) -> None:
+        """A new minute has begun, or goes on: what ends from here on belongs to it."""
         with self._lock:
-            taken, self._counts = self._counts, {}
+            self._turn(now)
+
+    def take(self, now: float) -> Counted:
+        """Everything counted so far; from here on counting starts at zero."""
+        with self._lock:
+            self._turn(now)
+            self._file()
+            taken, self._jobs, self._earlier = Counted(self._jobs, self._earlier), {}, {}
         return taken
 
-    def give_back(self, taken: "Mapping[str, JobMetrics]") -> None:
-        """What could not be written counts again. Bounded: there are only so many names."""
+    def give_back(self, taken: Counted) -> None:
+        """What could not be written counts again. Bounded: there are only so many names, queues and minutes."""
         with self._lock:
-            for name, counts in taken.items():
-                (self._counts.get(name) or self._open(name)).merge(counts)
+            for name, counts in taken.jobs.items():
+                (self._jobs.get(name) or self._open(name)).merge(counts)
+            for minute, queues in taken.ended.items():
+                _add(self._earlier.setdefault(minute, {}), queues)
+            for minute in sorted(self._earlier)[:-LONGEST_WAIT]:
+                del self._earlier[minute]
+
+    def _turn(self, now: float) -> None:
+        minute = int(now // MINUTE) * MINUTE
+        if minute != self._minute and self._minute is not None:
+            self._file()
+        self._minute = minute
+
+    def _file(self) -> None:
+        if self._ended and self._minute is not None:
+            _add(self._earlier.setdefault(self._minute, {}), self._ended)
+            self._ended = {}
 
     def _open(self, name: str) -> "JobMetrics":
-        from kiq_django.store.counters import JobMetrics
+        from kiq_django.store.metrics import JobMetrics
 
-        counts = self._counts[name] = JobMetrics()
+        counts = self._jobs[name] = JobMetrics()
         return counts
 
     def _name(self, outcome: Outcome) -> str:
@@ -98,7 +141,7 @@ class Flusher(Service):
 
     def __init__(self, store: "Store", tally: Tally | None = None) -> None:
         super().__init__("metrics", FLUSH_EVERY)
-        self._counters = store.counters
+        self._ledger = store.ledger
         self._tally = tally or _tally
 
     def first_wait(self) -> float:
@@ -110,13 +153,14 @@ class Flusher(Service):
         Raises:
             StoreError: the counts are kept for the next flush, unless Redis has written a part of them.
         """
-        counts = self._tally.take()
-        if not counts:
+        now = clock.now()
+        counted = self._tally.take(now)
+        if not counted.jobs:
             return
         try:
-            self._counters.add_metrics(counts, clock.now())
+            self._ledger.write(counted.jobs, now, counted.ended)
         except (StoreUnavailable, StoreRefused):
-            self._tally.give_back(counts)
+            self._tally.give_back(counted)
             raise
 
     def last_tick(self) -> None:
@@ -124,5 +168,37 @@ class Flusher(Service):
         self.tick()
 
 
+class Measurer(Service):
+    """At the begin of each minute: closes the minute before in the tally, and has one worker measure the queues.
+
+    Both at once, so that what left the queues and what is in them fit together.
+    """
+
+    def __init__(self, store: "Store", tally: Tally | None = None) -> None:
+        super().__init__("queue sizes", MINUTE)
+        self._sizes = store.sizes
+        self._tally = tally or _tally
+
+    def interval(self) -> float:
+        """Seconds until the next minute begins."""
+        return MINUTE - clock.now() % MINUTE
+
+    def tick(self) -> None:
+        """Close the minute, and measure when it is the first moment of one.
+
+        Raises:
+            StoreError: this minute is not measured, unless another worker does.
+        """
+        now = clock.now()
+        self._tally.turn(now)
+        if now % MINUTE < TOO_LATE:
+            self._sizes.take(now)
+
+
+def _add(total: dict[str, int], counts: Mapping[str, int]) -> None:
+    for queue, count in counts.items():
+        total[queue] = total.get(queue, 0) + count
+
+
 _tally = Tally()
-feature = Feature(name="metrics", settled=_tally.add, services=(Flusher,))
+feature = Feature(name="metrics", settled=_tally.add, services=(Flusher, Measurer))

@@ -61,6 +61,7 @@ def job(
     retry_on: RetryOn | Sequence[RetryOn] = ...,
     discard_on: type[BaseException] | Sequence[type[BaseException]] = ...,
     retries_exhausted: Callable[..., Any] | None = ...,
+    redact: Sequence[str] = ...,
     **features: Any,
 ) -> Decorator: ...
 def job(target: Any = None, /, *, name: str | None = None, **options: Any) -> Any:

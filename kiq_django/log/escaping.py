@@ -2,6 +2,8 @@
 
 import re
 
+from kiq_django.redaction import redact_text
+
 FIELD_CHARACTERS = 256
 MESSAGE_CHARACTERS = 1_000
 """Of an error, in our lines about it."""
@@ -28,9 +30,9 @@ def one_field(text: str) -> str:
 
 
 def said(error: BaseException) -> str:
-    """`ValueError: its text`, cut, on one line, whatever its `__str__` does."""
+    """`ValueError: its text`, cut, without secrets, on one line, whatever its `__str__` does."""
     try:
-        text = str(error)[:MESSAGE_CHARACTERS]
+        text = redact_text(str(error)[: 10 * MESSAGE_CHARACTERS])[:MESSAGE_CHARACTERS]
     except BaseException as trouble:  # noqa: BLE001 - a stranger's code
         text = f"its text raised {type(trouble).__name__}"
     return one_line(f"{type(error).__name__}: {text}" if text else type(error).__name__)

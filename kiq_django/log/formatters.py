@@ -11,13 +11,14 @@ from typing import Any, Literal
 from kiq_django.log.escaping import one_line, said
 from kiq_django.log.lines import Line
 from kiq_django.log.subject import FIELDS
+from kiq_django.redaction import redact_text
 
 Format = Literal["text", "json"]
 INDENT = "    "
 
 
 class JobFormatter(logging.Formatter):
-    """A line for any record; a line about a job even without one."""
+    """A line for any record; a line about a job even without one. Errors and tracebacks are without secrets."""
 
     def format(self, record: logging.LogRecord) -> str:
         """As `_line` writes it. Our records say more by `kiq` (the job), `tid`, `word` (the message), `traced`."""
@@ -27,7 +28,7 @@ class JobFormatter(logging.Formatter):
             return self._line(record, record.getMessage(), tid, context, "")
         if record.exc_info and not record.exc_text:
             record.exc_text = self.formatException(record.exc_info)
-        trace = "\n".join(filter(None, (record.exc_text, record.stack_info)))
+        trace = redact_text("\n".join(filter(None, (record.exc_text, record.stack_info))))
         return self._line(record, given.get("word") or record.getMessage(), tid, context, trace)
 
     def _line(self, record: logging.LogRecord, message: str, tid: str, job: Mapping[str, Any], trace: str) -> str:

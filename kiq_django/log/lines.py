@@ -4,7 +4,7 @@ import logging
 
 from kiq_django.exceptions import NeverRun, Steer
 from kiq_django.execution import Outcome
-from kiq_django.log.escaping import said
+from kiq_django.log.escaping import one_line, said
 from kiq_django.log.subject import Subject
 from kiq_django.log.trace import raised
 
@@ -36,7 +36,7 @@ def failure(line: Line) -> logging.LogRecord | None:
         return None
     count = outcome.payload.retry_count
     attempt = 1 if count is None else count + 2
-    fate = f"; {outcome.fate}" if outcome.fate else ""
+    fate = f"; {one_line(outcome.fate)}" if outcome.fate else ""
     record = _record(logging.WARNING, line, "%s (attempt %d%s)", said(error), attempt, fate)
     if not isinstance(error, NeverRun):
         record.exc_info = raised(error)

@@ -6,11 +6,22 @@ from kiq_django import conf, sections
 from kiq_django.store import connections
 from kiq_django.store.counters import Counters
 from kiq_django.store.deploys import Deploys
+from kiq_django.store.flow import Flow
+from kiq_django.store.groups import Groups
 from kiq_django.store.keys import Keys
+from kiq_django.store.ledger import Ledger
 from kiq_django.store.link import Link
+from kiq_django.store.metrics import Metrics
+from kiq_django.store.operations import Operations
+from kiq_django.store.others import Others
 from kiq_django.store.processes import Processes
 from kiq_django.store.queues import Queues
+from kiq_django.store.records import Records
+from kiq_django.store.search import Search
 from kiq_django.store.sets import Sets
+from kiq_django.store.sidekiq_metrics import SidekiqMetrics
+from kiq_django.store.sizes import Sizes
+from kiq_django.store.totals import Totals
 from kiq_django.store.waiters import Waiters
 from kiq_django.store.working import Working
 
@@ -31,8 +42,19 @@ class Store:
         self.queues = Queues(self.link, self.keys)
         self.working = Working(self.link, self.keys, limits)
         self.sets = Sets(self.link, self.keys, limits)
+        self.search = Search(self.link, self.keys)
+        self.records = Records(self.link, self.keys)
+        self.groups = Groups(self.link, self.keys)
+        self.operations = Operations(self.link, self.keys, self.sets)
         self.processes = Processes(self.link, self.keys)
         self.counters = Counters(self.link, self.keys)
+        self.metrics = Metrics(self.link, self.keys)
+        self.sidekiq_metrics = SidekiqMetrics(self.link, self.keys)
+        self.totals = Totals(self.link, self.keys)
+        self.flow = Flow(self.link, self.keys)
+        self.sizes = Sizes(self.link, self.keys)
+        self.others = Others(self.link, self.keys)
+        self.ledger = Ledger(self.link, self.sidekiq_metrics, self.metrics, self.totals, self.flow)
         self.deploys = Deploys(self.link, self.keys)
 
     def waiters(self) -> Waiters:

@@ -59,6 +59,18 @@ class Keys:
         """String: how often this job was taken back from a dead owner; expires."""
         return f"{self.prefix}kiq:recovered:{jid}"
 
+    def job(self, queue: str, jid: str) -> str:
+        """Hash: what is known of a job that failed: place, attempts, end (`store/records.py`); expires."""
+        return f"{self.prefix}kiq:job:{jid}"
+
+    def groups(self, name: Literal["retry", "dead"]) -> str:
+        """Hash: `done`, `begun`: failures of a set by kind, as last counted and as far as they are counted; expires."""
+        return f"{self.prefix}kiq:groups:{name}"
+
+    def groups_guard(self, name: Literal["retry", "dead"]) -> str:
+        """String: somebody is counting the failures of this set right now; expires within seconds."""
+        return f"{self.prefix}kiq:groups:{name}:guard"
+
     def iteration(self, jid: str) -> str:
         """Hash: progress of a job of Ruby's that iterates, since 7.3: `ex`, `c`, `rt`, `cancelled`. Reserved for it."""
         return f"{self.prefix}it-{jid}"
@@ -89,6 +101,20 @@ class Keys:
         """String: somebody removed dead processes from `processes` within the last minute."""
         return f"{self.prefix}process_cleanup"
 
+    # -- operations -------------------------------------------------------------------------------
+
+    def operations(self) -> str:
+        """Sorted set: ids of operations by the time of their start."""
+        return f"{self.prefix}kiq:operations"
+
+    def open_operations(self) -> str:
+        """Set: ids of those that have not ended."""
+        return f"{self.prefix}kiq:operations:open"
+
+    def operation(self, operation: str) -> str:
+        """Hash: what is to be done with which jobs, who started it, and how far it is; expires after its end."""
+        return f"{self.prefix}kiq:operation:{operation}"
+
     # -- counters ---------------------------------------------------------------------------------
 
     def stat(self, name: Literal["processed", "failed"], day: str = "") -> str:
@@ -107,9 +133,41 @@ class Keys:
         """The same as Sidekiq 8 names it."""
         return f"{self.prefix}h|{name}-{minute}"
 
-    def wait_histogram(self, name: str, minute: str) -> str:
-        """String: the same shape for the time that jobs waited in their queue."""
-        return f"{self.prefix}kiq:w|{name}-{minute}"
+    def figures(self, name: str, bucket: str) -> str:
+        """String: counters of one job in one minute, ten minutes or hour (`store/metrics.py` says which)."""
+        return f"{self.prefix}kiq:figures:{bucket}:{name}"
+
+    def ran(self, day: str) -> str:
+        """Sorted set: job -> its runs on one UTC day `yyyymmdd`."""
+        return f"{self.prefix}kiq:ran:{day}"
+
+    def minutes(self, bucket: str) -> str:
+        """Hash: `MM|p`, `MM|f` of all jobs in one UTC hour `yyyymmddHH`."""
+        return f"{self.prefix}kiq:minutes:{bucket}"
+
+    def ten_minutes(self, bucket: str) -> str:
+        """Hash: `HHM|p`, `HHM|f` of all jobs on one UTC day `yyyymmdd`."""
+        return f"{self.prefix}kiq:ten_minutes:{bucket}"
+
+    def hours(self, bucket: str) -> str:
+        """Hash: `HH|p`, `HH|f` of all jobs on one UTC day `yyyymmdd`."""
+        return f"{self.prefix}kiq:hours:{bucket}"
+
+    def flow(self, bucket: str) -> str:
+        """Hash: `o|<queue>` runs that ended, `x|<queue>` jobs taken out otherwise, in a minute or ten minutes."""
+        return f"{self.prefix}kiq:flow:{bucket}"
+
+    def sizes(self, minute: str) -> str:
+        """Hash: `q|<queue>` what was in it at the begin of a minute, `all` whether every queue was looked at."""
+        return f"{self.prefix}kiq:sizes:{minute}"
+
+    def sizes_guard(self, minute: str) -> str:
+        """String: somebody measures the queues at the begin of this minute."""
+        return f"{self.prefix}kiq:sized:{minute}"
+
+    def sidekiq_seen(self) -> str:
+        """String: when a worker that is not ours was last seen, epoch seconds; expires."""
+        return f"{self.prefix}kiq:sidekiq_seen"
 
     def marks(self, day: str) -> str:
         """Hash: minute -> label of a deploy on one UTC day `YYYYMMDD`."""

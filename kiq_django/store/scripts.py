@@ -1,8 +1,9 @@
 """The Lua scripts of `lua/`, by name.
 
 On servers that know it (Redis 7, Valkey) each script carries `allow-oom`: our scripts free memory, or
-move what is already stored, or renew a lease, so a full Redis can still be drained. Redis 6.2 and
-Dragonfly reject that line.
+move what is already stored, or renew a lease, so a full Redis can still be drained. Those that only
+read carry `no-writes` as well, and so run on a replica, and while a full disk forbids all writing.
+Redis 6.2 and Dragonfly reject that line.
 """
 
 import hashlib
@@ -12,6 +13,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).with_name("lua")
 SHEBANG = "#!lua flags=allow-oom\n"
+SHEBANG_OF_READERS = "#!lua flags=allow-oom,no-writes\n"
+READERS = frozenset({"locate", "search"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +28,24 @@ class Script:
 
 @cache
 def load(name: str, shebang: bool) -> Script:
-    """Read `lua/<name>.lua`, with the flags line when the server knows it."""
-    text = (FOLDER / f"{name}.lua").read_text(encoding="utf-8")
+    """Read `lua/<name>.lua`, with the flags line when the server knows it.
+
+    `chunk/promote` is the script `lua/around/chunk.lua`, to which `promote` is the function `move(KEYS, ARGV)`: so one
+    step in Redis can be part of another.
+    """
+    outer, _, inner = name.rpartition("/")
+    text = _read(inner)
+    if outer:
+        text = f"local function move(KEYS, ARGV)\n{text}end\n{_read(f'around/{outer}')}"
     if shebang:
-        text = SHEBANG + text
+        text = (SHEBANG_OF_READERS if name in READERS else SHEBANG) + text
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 def names() -> list[str]:
-    """All scripts there are."""
+    """All scripts that can run by themselves."""
     return sorted(path.stem for path in FOLDER.glob("*.lua"))
+
+
+def _read(name: str) -> str:
+    return (FOLDER / f"{name}.lua").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
 import redis
 
@@ -16,6 +16,14 @@ NAMES = {
     "garnet": "garnet_version",
 }
 """Products by the INFO field that only they have. All of them report a `redis_version` too."""
+MOST_LAG: Final = 10
+"""Seconds since a replica last answered; Redis' own default of `min-replicas-max-lag`."""
+SYNCED: Final = frozenset({"online", "stable_sync"})
+"""States of a replica that is connected and has all data, in the words of Redis and of Dragonfly."""
+OPTIONS: Final = ("save", "stop-writes-on-bgsave-error", "min-replicas-to-write")
+"""What CONFIG GET is asked for, one by one: several at once is for Redis 7 and later."""
+
+Refusal = Literal["readonly", "misconf", "full"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +50,46 @@ class ServerInfo:
     """Whether it saves RDB snapshots by itself."""
     last_save_ok: bool | None = None
     last_aof_write_ok: bool | None = None
+    stops_unsaved: bool | None = None
+    """Whether it takes no writes once a snapshot failed (`stop-writes-on-bgsave-error`)."""
+    read_only: bool | None = None
+    """Whether it is a replica that takes no writes; None for a master."""
+    replicas_in_sync: int | None = None
+    """Of `replicas`: those that are connected, and not more than `MOST_LAG` behind."""
+    replicas_needed: int | None = None
+    """Without so many replicas in sync it takes no writes (`min-replicas-to-write`); 0 is the default."""
+    used_memory: int | None = None
+    """Bytes."""
+    uncounted_memory: int | None = None
+    """Bytes of `used_memory` that do not count towards `maxmemory`: buffers for replicas and the append-only file."""
+    clients: int | None = None
+    """Open connections, ours among them."""
+    uptime: int | None = None
+    """Seconds."""
+    evicted_keys: int | None = None
+    """Keys that it threw away for lack of memory, since its start."""
+
+    @property
+    def memory_share(self) -> float | None:
+        """How much of `maxmemory` is used, 1.0 is all of it; None without a limit, or when it does not say."""
+        if not self.maxmemory or self.used_memory is None:
+            return None
+        return (self.used_memory - (self.uncounted_memory or 0)) / self.maxmemory
+
+    @property
+    def refuses(self) -> Refusal | None:
+        """Why it takes no writes, in the words of `store.errors`; None when it takes them, as far as it tells."""
+        if self.read_only or self._lacks_replicas:
+            return "readonly"
+        if self.last_aof_write_ok is False or (
+            self.last_save_ok is False and self.snapshots and self.stops_unsaved is not False
+        ):
+            return "misconf"
+        return "full" if self.evicts is False and (self.memory_share or 0) >= 1 else None
+
+    @property
+    def _lacks_replicas(self) -> bool:
+        return (self.replicas_in_sync or 0) < (self.replicas_needed or 0)
 
     @property
     def supports_shebang(self) -> bool:
@@ -60,12 +108,14 @@ class ServerInfo:
 
 
 def server_info(client: "redis.Redis") -> ServerInfo:
-    """Ask the server. Where INFO is forbidden (it is in `@dangerous`), HELLO must do; absent fields are None.
+    """Ask the server, in one round trip; where INFO is forbidden (it is in `@dangerous`), HELLO must do, in one more.
 
     Raises:
         redis.ConnectionError, redis.TimeoutError: the server is away.
     """
-    info = _info(client)
+    told, *options = _ask(client)
+    info: Mapping[str, Any] = _hello(client) if isinstance(told, redis.ResponseError) else told
+    config = {name: value for found in options if isinstance(found, dict) for name, value in found.items()}
     product, version = _product(info)
     policy = info.get("maxmemory_policy")
     return ServerInfo(
@@ -78,17 +128,29 @@ def server_info(client: "redis.Redis") -> ServerInfo:
         maxmemory_policy=policy,
         evicts=_evicts(info, policy),
         aof=_flag(info.get("aof_enabled")),
-        snapshots=_snapshots(client),
+        snapshots=bool(config["save"]) if "save" in config else None,
         last_save_ok=_ok(info.get("rdb_last_bgsave_status")),
         last_aof_write_ok=_ok(info.get("aof_last_write_status")),
+        stops_unsaved=_yes(config.get("stop-writes-on-bgsave-error")),
+        read_only=_flag(info.get("slave_read_only")) if info.get("role") == "slave" else None,
+        replicas_in_sync=_in_sync(info),
+        replicas_needed=_number(config.get("min-replicas-to-write")),
+        used_memory=_number(info.get("used_memory")),
+        uncounted_memory=_number(info.get("mem_not_counted_for_evict")),
+        clients=_number(info.get("connected_clients")),
+        uptime=_number(info.get("uptime_in_seconds")),
+        evicted_keys=_number(info.get("evicted_keys")),
     )
 
 
-def _info(client: "redis.Redis") -> Mapping[str, Any]:
-    try:
-        return dict(client.info())
-    except redis.ResponseError:
-        return _hello(client)
+def _ask(client: "redis.Redis") -> list[Any]:
+    """INFO and the options, each an answer or the error in its place; managed servers forbid or lack CONFIG."""
+    pipe = client.pipeline(transaction=False)
+    pipe.info()
+    for option in OPTIONS:
+        pipe.config_get(option)
+    replies: list[Any] = pipe.execute(raise_on_error=False)
+    return replies
 
 
 def _hello(client: "redis.Redis") -> Mapping[str, Any]:
@@ -128,13 +190,23 @@ def _evicts(info: Mapping[str, Any], policy: str | None) -> bool | None:
     return None if policy is None else policy != "noeviction"
 
 
-def _snapshots(client: "redis.Redis") -> bool | None:
-    """`CONFIG GET save`; managed servers forbid or lack it."""
-    try:
-        found = client.config_get("save")
-    except redis.ResponseError:
+def _in_sync(info: Mapping[str, Any]) -> int | None:
+    """By the server's own count where it keeps one (for `min-replicas-to-write`), else by `slave0`, `slave1` ...
+
+    Dragonfly counts their lag in entries, not in seconds.
+    """
+    if "min_slaves_good_slaves" in info:
+        return _number(info["min_slaves_good_slaves"])
+    replicas = info.get("connected_slaves")
+    if not isinstance(replicas, int):
         return None
-    return bool(found["save"]) if "save" in found else None
+    found = [info.get(f"slave{number}") for number in range(replicas)]
+    by_seconds = "dragonfly_version" not in info
+    return sum(
+        each.get("state") in SYNCED and (not by_seconds or (_number(each.get("lag")) or 0) <= MOST_LAG)
+        for each in found
+        if isinstance(each, Mapping)
+    )
 
 
 def _number(value: Any) -> int | None:
@@ -143,6 +215,10 @@ def _number(value: Any) -> int | None:
 
 def _flag(value: Any) -> bool | None:
     return None if value is None else bool(int(value))
+
+
+def _yes(value: Any) -> bool | None:
+    return None if value is None else value == "yes"
 
 
 def _ok(value: Any) -> bool | None:

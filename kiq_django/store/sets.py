@@ -1,16 +1,11 @@
 """The sorted sets: schedule, retry, dead."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from kiq_django import sections
 from kiq_django.store.keys import Keys, SetName
 from kiq_django.store.link import Link
-
-SCAN_COUNT = 500
-"""Members that one step of a walk looks at."""
-GLOB = re.compile(rb"[*?\[\]^\\-]")
 
 
 class Promotion(NamedTuple):
@@ -57,41 +52,34 @@ class Sets:
         """Payloads that have exactly this score."""
         return list(self._link.call("ZRANGEBYSCORE", self._keys.job_set(name), repr(score), repr(score)))
 
-    def scan(self, name: SetName, text: str = "") -> Iterator[list[tuple[bytes, float]]]:
-        """Walk the whole set in steps, in no order, and yield what contains a text; a step may find nothing.
-
-        Every job that stays during the walk is seen, and may be seen twice; the walk ends although others add jobs.
-        """
-        pattern = b"*%b*" % _literal(text) if text else None
-        cursor = 0
-        while True:
-            pipe = self._link.pipeline()
-            pipe.zscan(self._keys.job_set(name), cursor, match=pattern, count=SCAN_COUNT)
-            cursor, found = self._link.execute(pipe)[0]
-            yield [(raw, float(score)) for raw, score in found]
-            if not cursor:
-                return
-
     def due(self, name: SetName, limit: int) -> list[bytes]:
         """Payloads whose time has come by the server's clock, the earliest first."""
         return list(self._link.script("due", [self._keys.job_set(name)], [limit]))
 
     def promote(self, name: SetName, jobs: Sequence[Promotion]) -> list[bool]:
         """Move jobs to the back of their queues. False for a job that is no longer in the set."""
+        return flags(self._link.script("promote", *self.promotion(name, jobs)))
+
+    def promotion(self, name: SetName, jobs: Sequence[Promotion]) -> tuple[list[str], list[Any]]:
+        """Keys and arguments of the script that does it."""
         queues = list(dict.fromkeys(job.queue for job in jobs))
         keys = [self._keys.job_set(name), self._keys.queues(), *map(self._keys.queue, queues)]
         args: list[Any] = []
         for job in jobs:
             args += [job.raw, queues.index(job.queue) + 1, job.new, job.queue]
-        return _flags(self._link.script("promote", keys, args))
+        return keys, args
 
     def transfer(self, source: SetName, to: SetName, jobs: Sequence[Transfer]) -> list[bool]:
         """Move jobs to another set, or within one to another time. False for a job that is no longer there."""
-        return self._transfer("zset", self._keys.job_set(source), to, jobs)
+        return flags(self._link.script("transfer", *self.transferral(source, to, jobs)))
+
+    def transferral(self, source: SetName, to: SetName, jobs: Sequence[Transfer]) -> tuple[list[str], list[Any]]:
+        """Keys and arguments of the script that does it."""
+        return self._transferral("zset", self._keys.job_set(source), to, jobs)
 
     def transfer_from_queue(self, queue: str, to: SetName, jobs: Sequence[Transfer]) -> list[bool]:
         """Move waiting jobs to a set. False for a job that is no longer in the queue."""
-        return self._transfer("list", self._keys.queue(queue), to, jobs)
+        return flags(self._link.script("transfer", *self._transferral("list", self._keys.queue(queue), to, jobs)))
 
     def remove(self, name: SetName, raws: Sequence[bytes]) -> int:
         """Delete payloads by their exact bytes. Returns how many were there."""
@@ -104,18 +92,20 @@ class Sets:
         pipe.unlink(self._keys.job_set(name))
         return int(self._link.execute(pipe)[0])
 
-    def _transfer(self, kind: str, source: str, to: SetName, jobs: Sequence[Transfer]) -> list[bool]:
-        limits = self._dead_limits if to == "dead" else (0, 0)
-        args: list[Any] = [kind, *limits]
+    def kept(self, name: SetName) -> tuple[int, float]:
+        """How many jobs a set keeps, and for how many seconds; 0 is no limit."""
+        return self._dead_limits if name == "dead" else (0, 0)
+
+    def _transferral(
+        self, kind: str, source: str, to: SetName, jobs: Sequence[Transfer]
+    ) -> tuple[list[str], list[Any]]:
+        goal = self._keys.job_set(to)
+        args: list[Any] = [kind, *(self.kept(to) if goal != source else (0, 0))]  # nothing is added to it
         for job in jobs:
             args += [job.raw, "" if job.score is None else repr(job.score), job.new]
-        return _flags(self._link.script("transfer", [source, self._keys.job_set(to)], args))
+        return [source, goal], args
 
 
-def _literal(text: str) -> bytes:
-    """A text as a glob that matches nothing else."""
-    return GLOB.sub(rb"\\\g<0>", text.encode(errors="replace"))
-
-
-def _flags(reply: bytes) -> list[bool]:
+def flags(reply: bytes) -> list[bool]:
+    """One truth a job, of a script that answers `1` and `0`."""
     return [character == 49 for character in reply]

@@ -5,15 +5,18 @@ that has ended takes the jobs of that owner back. A reaped owner can never renew
 new name, so a list that nobody looks at cannot come to be.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from kiq_django import sections
+from kiq_django.store import records
 from kiq_django.store.keys import Keys
 from kiq_django.store.link import Link
 
-Verb = Literal["retry", "bury", "schedule", "requeue"]
+Verb = Literal["retry", "bury", "schedule", "requeue", "end"]
+"""Where a job goes; `end` is nowhere, as with an acknowledgement."""
 RECOVERIES_THAT_KILL = 3
 RECOVERY_WINDOW = 72 * 3600
 FORGET_AFTER = 86_400
@@ -21,7 +24,7 @@ FORGET_AFTER = 86_400
 
 
 class Move(NamedTuple):
-    """What becomes of a reserved job that does not simply end."""
+    """What becomes of a reserved job that does not simply end, or whose end is to be remembered."""
 
     verb: Verb
     raw: bytes
@@ -30,6 +33,8 @@ class Move(NamedTuple):
     """Seconds from the server's now, for `retry` and `schedule`."""
     new: bytes
     """What to write."""
+    note: records.Note | None = None
+    """What is to be remembered of the run, in the same step."""
 
 
 @dataclass(slots=True)
@@ -63,6 +68,7 @@ class Working:
         self._link = link
         self._keys = keys
         self._dead_limits = (limits.dead_jobs, limits.dead_seconds)
+        self._history_seconds = limits.history_seconds
 
     def register(self, owner: str, queues: Sequence[str], lease: float) -> None:
         """Announce an owner, before its first fetch."""
@@ -162,8 +168,22 @@ class Working:
         names += [keys.job_set("retry", queue), keys.job_set("dead", queue), keys.job_set("schedule", queue)]
         args: list[Any] = [*self._dead_limits, len(batch.acks), *batch.acks]
         for move in batch.moves:
-            args += move
+            args += move[:4]
+            if move.note is not None and self._history_seconds:
+                names.append(keys.job(queue, move.note.jid))
+                args += records.arguments(move.note, len(names), *self._kept(move))
         return self._link.prepare("settle", names, args)
+
+    def _kept(self, move: Move) -> tuple[int, int]:
+        """Seconds to keep the record of a job, at least and at most.
+
+        That of a dead job stays as long as the job itself, of which a full dead set keeps the last ones alone.
+        """
+        least, most = self._history_seconds, self._dead_limits[1]
+        if move.verb == "bury":
+            return math.ceil(min(least, most)), math.ceil(most)
+        seconds = math.ceil(least + min(move.delay, most))
+        return seconds, seconds
 
     def _reserve(self, owner: str, queues: Sequence[str], room: int) -> tuple[Any, ...]:
         keys = self._keys

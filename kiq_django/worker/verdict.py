@@ -1,8 +1,13 @@
 """From how a run went to what becomes of the job. Decides; writes nothing."""
 
 import logging
+import os
 import random
-from functools import partial
+import sys
+from contextlib import suppress
+from functools import cache, partial
+
+from django.conf import settings
 
 from kiq_django import clock, conf, retry, routing, signals, wire
 from kiq_django.exceptions import MalformedPayload, NeverRun
@@ -10,6 +15,7 @@ from kiq_django.execution import Outcome
 from kiq_django.options import JobOptions
 from kiq_django.payload import Payload
 from kiq_django.store.working import Move
+from kiq_django.worker import notes
 from kiq_django.worker.reservation import Reservation
 
 logger = logging.getLogger("kiq_django.worker")
@@ -26,6 +32,8 @@ def conclude(reservation: Reservation, outcome: Outcome) -> None:
         put_back(reservation)
     elif outcome.error is not None:
         _fail(reservation, outcome, outcome.error)
+    elif "retry_count" in outcome.payload.document:
+        reservation.move = Move("end", reservation.raw, 0, b"", notes.of_success(reservation, outcome))
 
 
 def put_back(reservation: Reservation) -> None:
@@ -63,16 +71,20 @@ def _fail(reservation: Reservation, outcome: Outcome, error: BaseException) -> N
         now=clock.now(),
         chance=random.random,
         default_max=_default_max(),
+        roots=_roots(),
     )
     outcome.fate = decision.reason
-    failed = wire.outgoing(decision.payload)
-    if decision.verdict == "retry":
-        reservation.move = Move("retry", reservation.raw, decision.delay, failed.encode())
-        return
-    if decision.verdict == "bury" or (decision.verdict == "drop" and isinstance(error, NeverRun)):
-        # Not for this process: it may be a job of the next release, or of Ruby. It is never dropped.
-        reservation.move = Move("bury", reservation.raw, 0, failed.encode())
-    reservation.after = partial(_announce_death, outcome, decision.payload, error)
+    verdict = decision.verdict
+    if verdict == "drop" and isinstance(error, NeverRun):
+        verdict = "bury"  # not for this process: it may be a job of the next release, or of Ruby
+    note = notes.of_failure(reservation, outcome, decision.payload, verdict)
+    if verdict in ("retry", "bury"):
+        new = wire.outgoing(decision.payload).encode()
+        reservation.move = Move(verdict, reservation.raw, decision.delay, new, note)
+    else:
+        reservation.move = Move("end", reservation.raw, 0, b"", note)
+    if verdict != "retry":
+        reservation.after = partial(_announce_death, outcome, decision.payload, error)
 
 
 def _announce_death(outcome: Outcome, payload: Payload, error: BaseException) -> None:
@@ -84,3 +96,16 @@ def _default_max() -> int:
     """Retries of a job whose payload says `retry: true`, which leaves the number to the worker."""
     value = conf.get().defaults.retry
     return retry.DEFAULT_MAX if isinstance(value, bool) else value
+
+
+@cache
+def _roots() -> tuple[str, ...]:
+    """Folders that the project's files are told relative to, the project's own first."""
+    folders = [str(getattr(settings, "BASE_DIR", ""))]
+    with suppress(OSError):  # the folder may be gone: a release that was cleared away
+        folders.append(os.getcwd())  # noqa: PTH109 - as text, which is what it is compared with
+    folders += sorted(sys.path, key=len, reverse=True)
+    return tuple(dict.fromkeys(f"{folder.rstrip(os.sep)}{os.sep}" for folder in folders if folder.strip(os.sep)))
+
+
+conf.on_reset(_roots.cache_clear)

@@ -6,6 +6,7 @@ import pytest
 
 from kiq_django import clock
 from kiq_django.payload import Payload
+from kiq_django.store.processes import EXPIRY
 from kiq_django.store.queues import Entry
 
 
@@ -85,6 +86,18 @@ def beat(store):
         return store.processes.beat(identity, {**values, **fields}, work or {})
 
     return beat
+
+
+@pytest.fixture
+def silent(store):
+    """Have the last beat of a process be so many seconds ago."""
+
+    def silent(identity, seconds):
+        key = store.keys.process(identity)
+        store.link.call("HSET", key, "beat", repr(clock.now() - seconds))
+        store.link.call("PEXPIRE", key, int((EXPIRY - seconds) * 1000))
+
+    return silent
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Metrics in Sidekiq's keys, on a real server."""
+"""What workers count, in Sidekiq's keys and ours, on a real server."""
 
 import struct
 import threading
@@ -9,9 +9,9 @@ from kiq_django import clock, histogram, plugins, registry
 from kiq_django.exceptions import StoreError, StoreUnavailable
 from kiq_django.execution import Outcome
 from kiq_django.features import metrics
-from kiq_django.features.metrics import OTHER, Flusher, Tally
+from kiq_django.features.metrics import OTHER, Counted, Flusher, Measurer, Tally
 from kiq_django.payload import Payload
-from kiq_django.store.counters import JobMetrics
+from kiq_django.store.metrics import JobMetrics
 from tests.jobsapp import jobs  # noqa: F401 - declares the jobs
 from tests.support import wait_for
 
@@ -20,9 +20,9 @@ FEBRUARY = 1_770_091_500.0
 RECORD = "tests.jobsapp.jobs.record"
 
 
-def ended(name=RECORD, *, elapsed=0.001, waited=0.0, error=None, **fields):
+def ended(name=RECORD, *, elapsed=0.001, waited=0.0, error=None, queue="default", **fields):
     job = Payload({"class": name, "jid": "j", "args": [], "enqueued_at": FEBRUARY - waited, **fields})
-    outcome = Outcome(job, "default", registry.find(name))
+    outcome = Outcome(job, queue, registry.find(name))
     outcome.started_at, outcome.elapsed, outcome.error = FEBRUARY, elapsed, error
     return outcome
 
@@ -30,7 +30,7 @@ def ended(name=RECORD, *, elapsed=0.001, waited=0.0, error=None, **fields):
 def counted(*outcomes):
     tally = Tally()
     tally.add(outcomes)
-    return tally.take()
+    return tally.take(FEBRUARY).jobs
 
 
 @pytest.fixture
@@ -84,12 +84,12 @@ def test_strangers_are_counted_by_name_only_up_to_a_bound():
     tally = Tally()
     for number in range(10_000):
         tally.add([ended(f"stranger{number}"), ended(wrapped=f"inner{number}"), ended()])
-    counts = tally.take()
+    counts = tally.take(FEBRUARY).jobs
     assert len(counts) == metrics.MOST_STRANGERS + 2
     assert counts[RECORD].runs == 10_000
     assert sum(each.runs for each in counts.values()) == 30_000
     tally.add([ended("another"), ended("stranger0"), ended("x" * 1_000_000)])
-    assert set(tally.take()) == {OTHER, "stranger0"}
+    assert set(tally.take(FEBRUARY).jobs) == {OTHER, "stranger0"}
 
 
 def test_threads_count_together():
@@ -99,9 +99,10 @@ def test_threads_count_together():
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        taken.append(tally.take())
-    taken.append(tally.take())
-    assert sum(counts[RECORD].runs for counts in taken if counts) == 20_000
+        taken.append(tally.take(FEBRUARY))
+    taken.append(tally.take(FEBRUARY))
+    assert sum(counted.jobs[RECORD].runs for counted in taken if counted.jobs) == 20_000
+    assert sum(counted.ended[FEBRUARY]["default"] for counted in taken if counted.ended) == 20_000
 
 
 # --- Sidekiq's keys ---
@@ -111,8 +112,9 @@ def test_the_keys_of_sidekiq_7_and_8(store, flusher):
     flush(flusher, ended("P", elapsed=0.3), ended("P", elapsed=0.02), ended("P", error=ValueError(), waited=0.05))
     client = store.link.client
     expected = {b"P|p": b"3", b"P|f": b"1", b"P|ms": b"320"}
-    histograms = {b"P-03-04:5", b"h|P-3-4:5", b"kiq:w|P-3-4:5"}
-    assert set(client.keys()) == {b"j|20260203|4:5", b"j|260203|4:05", b"j|260203|4:0"} | histograms
+    histograms = {b"P-03-04:5", b"h|P-3-4:5"}
+    sidekiqs = {key for key in client.keys("*") if not key.startswith(b"kiq:")}
+    assert sidekiqs == {b"j|20260203|4:5", b"j|260203|4:05", b"j|260203|4:0"} | histograms
     for key, expiry in (("j|20260203|4:5", 28_800), ("j|260203|4:05", 28_800), ("j|260203|4:0", 259_200)):
         assert client.hgetall(key) == expected
         assert expiry - 10 <= client.ttl(key) <= expiry
@@ -120,7 +122,6 @@ def test_the_keys_of_sidekiq_7_and_8(store, flusher):
         slots = struct.unpack(">26H", client.get(key).ljust(52, b"\0"))
         assert [(i, n) for i, n in enumerate(slots) if n] == [(1, 1), (7, 1)]
         assert 28_790 <= client.ttl(key) <= 28_800
-    assert client.ttl("kiq:w|P-3-4:5") > 0
 
 
 def test_flushes_add_up(store, flusher):
@@ -136,7 +137,7 @@ def test_nothing_counted_nothing_written(store, flusher):
 
 def test_counters_stop_at_their_largest_value(store):
     counts = JobMetrics(runs=70_000, run=[70_000] + [0] * 25)
-    store.counters.add_metrics({"P": counts}, FEBRUARY)
+    store.ledger.write({"P": counts}, FEBRUARY)
     assert store.link.client.get("h|P-3-4:5")[:2] == b"\xff\xff"
 
 
@@ -145,17 +146,156 @@ def test_names_that_sidekiqs_pages_cannot_read(store, flusher):
     assert store.link.client.hgetall("j|20260203|4:5")[b"a:b:c|p"] == b"2"
 
 
+# --- our keys ---
+
+
+def test_our_keys(store, flusher):
+    flush(flusher, ended("P", elapsed=0.3), ended("P", elapsed=0.02), ended("P", error=ValueError(), queue="mail"))
+    client = store.link.client
+    ours = {key.decode(): client.ttl(key) for key in client.keys("kiq:*")}
+    assert ours == {
+        "kiq:figures:202602030405:P": pytest.approx(30_660, abs=10),
+        "kiq:figures:20260203040:P": pytest.approx(92_400, abs=10),
+        "kiq:figures:2026020304:P": pytest.approx(527_400, abs=10),
+        "kiq:ran:20260203": pytest.approx(8 * 86_400, abs=10),
+        "kiq:minutes:2026020304": pytest.approx(4 * 3600, abs=10),
+        "kiq:ten_minutes:20260203": pytest.approx(4 * 86_400, abs=10),
+        "kiq:hours:20260203": pytest.approx(40 * 86_400, abs=10),
+        "kiq:flow:202602030405": pytest.approx(80 * 60, abs=10),
+        "kiq:flow:20260203040": pytest.approx(9 * 3600, abs=10),
+    }
+    assert client.hgetall("kiq:minutes:2026020304") == {b"05|p": b"3", b"05|f": b"1"}
+    assert client.hgetall("kiq:ten_minutes:20260203") == {b"040|p": b"3", b"040|f": b"1"}
+    assert client.hgetall("kiq:hours:20260203") == {b"04|p": b"3", b"04|f": b"1"}
+    for key in ("kiq:flow:202602030405", "kiq:flow:20260203040"):
+        assert client.hgetall(key) == {b"o|default": b"2", b"o|mail": b"1"}
+    assert client.zrange("kiq:ran:20260203", 0, -1, withscores=True) == [(b"P", 3.0)]
+
+
+@pytest.mark.parametrize("step", ["202602030405", "20260203040", "2026020304"])
+def test_the_counters_of_one_job(store, flusher, step):
+    for _ in range(2):
+        flush(flusher, ended("P", elapsed=0.3, waited=0.05), ended("P", elapsed=400, error=ValueError(), waited=1e9))
+    text = store.link.client.get(f"kiq:figures:{step}:P")
+    runs, failures, ms, *counts = struct.unpack(">IIq52I", text)
+    assert (runs, failures, ms) == (4, 2, 600)
+    assert [(i, n) for i, n in enumerate(counts[::2]) if n] == [(7, 2)]
+    assert [(i, n) for i, n in enumerate(counts[1::2]) if n] == [(3, 2), (25, 2)]
+
+
+def test_quick_jobs_take_little_room(store, flusher):
+    flush(flusher, ended("P", elapsed=0.01, waited=0.01))
+    assert len(store.link.client.get("kiq:figures:2026020304:P")) == 24
+
+
+def test_a_busy_hour_needs_more_than_16_bits(store):
+    for _ in range(2):
+        store.ledger.write({"P": JobMetrics(runs=70_000, run=[70_000] + [0] * 25)}, FEBRUARY)
+    assert struct.unpack(">IIqI", store.link.client.get("kiq:figures:2026020304:P"))[::3] == (140_000, 140_000)
+
+
+# --- minutes of a queue ---
+
+
+def test_what_ends_before_the_minute_turns_belongs_to_it():
+    tally = Tally()
+    tally.turn(FEBRUARY)
+    tally.add([ended(), ended(queue="mail")])
+    tally.turn(FEBRUARY + 59.9)
+    tally.add([ended()])
+    tally.turn(FEBRUARY + 60.001)
+    tally.add([ended()])
+    assert tally.take(FEBRUARY + 64).ended == {FEBRUARY: {"default": 2, "mail": 1}, FEBRUARY + 60: {"default": 1}}
+    assert tally.take(FEBRUARY + 64) == Counted({}, {})
+
+
+def test_without_anybody_who_turns_it_is_the_minute_of_the_flush():
+    tally = Tally()
+    tally.add([ended()])
+    assert tally.take(FEBRUARY + 61).ended == {FEBRUARY + 60: {"default": 1}}
+
+
+def test_a_flush_that_comes_first_turns_too():
+    tally = Tally()
+    tally.turn(FEBRUARY)
+    tally.add([ended()])
+    assert tally.take(FEBRUARY + 60).ended == {FEBRUARY: {"default": 1}}
+
+
+def test_what_waits_to_be_written_is_bounded():
+    tally = Tally()
+    for minute in range(2 * metrics.LONGEST_WAIT):
+        now = FEBRUARY + 60 * minute
+        tally.turn(now)
+        tally.add([ended()])
+        tally.give_back(tally.take(now))
+    taken = tally.take(now)
+    assert len(taken.ended) == metrics.LONGEST_WAIT
+    assert min(taken.ended) == FEBRUARY + 60 * metrics.LONGEST_WAIT
+    assert taken.jobs[RECORD].runs == 2 * metrics.LONGEST_WAIT
+
+
+def test_the_queue_is_the_one_that_is_served_whatever_the_payload_says():
+    tally = Tally()
+    tally.add(
+        [Outcome(Payload({"class": "x", "jid": "j", "args": [], "queue": f"q{i}"}), "default", None) for i in range(9)]
+    )
+    assert tally.take(FEBRUARY).ended == {FEBRUARY: {"default": 9}}
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Make it a time so many seconds after the begin of the minute."""
+
+    def at(seconds):
+        monkeypatch.setattr(clock, "now", lambda: FEBRUARY + seconds)
+
+    at(0)
+    return at
+
+
+def test_the_minute_is_measured_at_its_begin_alone(store, at):
+    tally = Tally()
+    measurer = Measurer(store, tally)
+    at(30)
+    measurer.tick()
+    assert measurer.interval() == 30
+    assert store.link.client.keys() == []
+    tally.add([ended()])
+    at(60.01)
+    measurer.tick()
+    tally.add([ended()])
+    at(64)
+    Flusher(store, tally).tick()
+    flows = [store.link.client.hgetall(f"kiq:flow:20260203040{minute}") for minute in (5, 6)]
+    assert flows == [{b"o|default": b"1"}, {b"o|default": b"1"}]
+    assert store.sizes.read(["default"], [FEBRUARY, FEBRUARY + 60])[0] is None
+    assert store.sizes.read(["default"], [FEBRUARY + 60])[0] is not None
+
+
+def test_it_wakes_with_the_minute(store, at):
+    measurer = Measurer(store, Tally())
+    at(59.99)
+    measurer.start()
+    try:
+        wait_for(lambda: measurer.ticks >= 1)
+        at(60)
+        wait_for(lambda: store.sizes.read([], [FEBRUARY + 60])[0] is not None)
+    finally:
+        measurer.stop()
+        measurer.join(10)
+
+
 # --- Redis away ---
 
 
 class Broken:
-    """Counters of a Redis that fails."""
+    """The ledger of a Redis that fails."""
 
     def __init__(self, error):
-        self.counters, self.error, self.calls = self, error, 0
+        self.ledger, self.error = self, error
 
-    def add_metrics(self, counts, now):
-        self.calls += 1
+    def write(self, *_):
         raise self.error
 
 
@@ -168,6 +308,8 @@ def test_counts_outlive_an_outage(store, february):
             away.tick()
     flush(Flusher(store, tally), ended("P", error=ValueError()))
     assert store.link.client.hgetall("j|20260203|4:5") == {b"P|p": b"4", b"P|f": b"1", b"P|ms": b"900"}
+    assert store.link.client.hgetall("kiq:minutes:2026020304") == {b"05|p": b"4", b"05|f": b"1"}
+    assert store.link.client.hgetall("kiq:flow:202602030405") == {b"o|default": b"4"}
 
 
 def test_a_full_redis_writes_nothing_and_loses_nothing(store, flusher):

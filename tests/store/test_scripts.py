@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kiq_django.store import Store, scripts
+from kiq_django.store import Store, records, scripts
 from kiq_django.store.queues import Entry
 from kiq_django.store.server import ServerInfo
 from kiq_django.store.sets import Promotion, Transfer
@@ -16,7 +16,11 @@ ALL, FIRST, NONE = slice(None), slice(1), slice(0)
 COMMANDS = {
     "DEL": ALL,
     "EXPIRE": FIRST,
+    "HDEL": FIRST,
+    "HINCRBY": FIRST,
+    "HLEN": FIRST,
     "HSET": FIRST,
+    "HSETNX": FIRST,
     "INCR": FIRST,
     "LLEN": FIRST,
     "LPUSH": FIRST,
@@ -29,6 +33,8 @@ COMMANDS = {
     "SISMEMBER": FIRST,
     "TIME": NONE,
     "ZADD": FIRST,
+    "ZCARD": FIRST,
+    "ZRANGE": FIRST,
     "ZRANGEBYSCORE": FIRST,
     "ZREM": FIRST,
     "ZREMRANGEBYRANK": FIRST,
@@ -154,11 +160,14 @@ def reserve(store):
 
 
 def settle(store):
-    verbs = ("bury", "retry", "schedule", "requeue")
+    verbs = ("bury", "retry", "schedule", "requeue", "end")
     store.link.call("LPUSH", store.keys.working("a", "me"), "ack", *verbs)
-    moves = [Move(verb, verb.encode(), 0, verb.encode()) for verb in verbs]
+    run = records.Attempt(1.5, 0.5, "host:1:a", "E", "message", "a.py:1 in b", ("a.py:1:in `b`",))
+    notes = [records.failed(verb, "dead", "job", "a", 0, run) for verb in verbs]
+    moves = [Move(verb, verb.encode(), 0, verb.encode(), note) for verb, note in zip(verbs, notes, strict=True)]
     yield
-    assert store.working.turn([Batch("me", "a", [b"ack"], moves)], "me", [], 0).settled == [b"11111"]
+    assert store.working.turn([Batch("me", "a", [b"ack"], moves)], "me", [], 0).settled == [b"111111"]
+    assert [len(store.records.read(verb).attempts) for verb in verbs] == [1] * 5
     assert store.working.held("me", ["a"]) == []
 
 

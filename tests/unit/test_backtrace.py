@@ -103,3 +103,88 @@ class TestLinesOf:
         lines = backtrace.lines_of(raised(500))
         assert 1 < len(lines) < 500
         assert len("".join(lines)) <= 1000
+
+
+def thrown(*files, name="fail"):
+    """An error that came through these files, the outermost first."""
+
+    def call(inner, path):
+        names = {"inner": inner}
+        exec(compile(f"def {name}():\n    inner()\n", path, "exec"), names)
+        return names[name]
+
+    def innermost():
+        raise ValueError("x")
+
+    function = None
+    for path in reversed(files):
+        if function is None:
+            names = {}
+            exec(compile(f"def {name}():\n    raise ValueError('x')\n", path, "exec"), names)
+            function = names[name]
+        else:
+            function = call(function, path)
+    try:
+        (function or innermost)()
+    except ValueError as error:
+        error.__traceback__ = error.__traceback__.tb_next or error.__traceback__  # without this file
+        return error
+
+
+SHOP = "/srv/shop/"
+
+
+class TestFrameOf:
+    @pytest.mark.parametrize(
+        ("files", "frame"),
+        [
+            (["/srv/shop/a.py"], "a.py:2 in fail"),
+            (["/srv/shop/a.py", "/srv/shop/billing/b.py"], "billing/b.py:2 in fail"),
+            (["/srv/shop/a.py", "/v/lib/python3.12/site-packages/requests/api.py"], "a.py:2 in fail"),
+            (["/srv/shop/a.py", "/srv/shop/.venv/lib/python3.12/site-packages/x.py"], "a.py:2 in fail"),
+            (["/srv/shop/a.py", "/usr/lib/python3/dist-packages/x.py"], "a.py:2 in fail"),
+            (["/srv/shop/a.py", "/usr/lib/python3.12/json/decoder.py"], "a.py:2 in fail"),
+            (["/srv/shop/a.py", json.decoder.__file__], "a.py:2 in fail"),
+            (["/srv/shop/a.py", "<frozen importlib._bootstrap>"], "a.py:2 in fail"),
+            (["/srv/shop/a.py", "<string>"], "a.py:2 in fail"),
+            (["/srv/shop/a.py", backtrace.__file__], "a.py:2 in fail"),
+            (["/v/lib/python3.12/site-packages/requests/api.py", "/usr/lib64/python3.12/ssl.py"], "ssl.py:2 in fail"),
+            (["/srv/shop/.venv/lib/python3.12/site-packages/django/db/models.py"], "django/db/models.py:2 in fail"),
+            (["<string>"], "<string>:2 in fail"),
+            (["/elsewhere/of/the/machine/a.py"], "the/machine/a.py:2 in fail"),
+            (["C:\\shop\\billing\\pay.py"], "shop/billing/pay.py:2 in fail"),
+            (["C:\\Python\\Lib\\site-packages\\x\\y.py", "C:\\shop\\a.py"], "C:/shop/a.py:2 in fail"),
+            (["manage.py"], "manage.py:2 in fail"),
+            ([""], ":2 in fail"),
+        ],
+    )
+    def test_the_innermost_of_the_project(self, files, frame):
+        assert backtrace.frame_of(thrown(*files), [SHOP]) == frame
+
+    def test_the_first_root_that_fits(self):
+        error = thrown("/srv/shop/src/a.py")
+        assert backtrace.frame_of(error, ["/other/", "/srv/shop/src/", SHOP]) == "a.py:2 in fail"
+        assert backtrace.frame_of(error, [SHOP, "/srv/shop/src/"]) == "src/a.py:2 in fail"
+
+    def test_here(self):
+        assert backtrace.frame_of(raised(3)).startswith("tests/unit/test_backtrace.py:")
+        assert backtrace.frame_of(raised(3)).endswith("in _raise")
+
+    def test_never_raised(self):
+        assert backtrace.frame_of(ValueError()) == ""
+
+    def test_it_is_short(self):
+        frame = backtrace.frame_of(thrown(f"/srv/shop/{'x' * 5000}/a.py", name="f" * 1000), [SHOP])
+        assert len(frame) < 220
+        assert frame.startswith("…xxx")
+        assert "/a.py:2 in fff" in frame
+
+    def test_half_characters(self):
+        assert backtrace.frame_of(thrown("/srv/shop/\udcff.py"), [SHOP]) == "?.py:2 in fail"
+
+    def test_a_deep_recursion(self):
+        assert backtrace.frame_of(raised(900)).endswith("in _raise")
+
+    @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=1, max_size=3))
+    def test_any_file(self, files):
+        assert backtrace.frame_of(thrown(*files), [SHOP, ""])

@@ -67,7 +67,7 @@ class HistogramDrawing:
         return self.top + self.plot
 
 
-def sparkline(values: Sequence[float], title: str, *, tone: str = "info") -> SparkDrawing:
+def sparkline(values: Sequence[float], title: str, *, tone: str = "main") -> SparkDrawing:
     """Small bars, the latest last: usually 24, one an hour. What is not 0 is at least a pixel high."""
     highest = max(map(clean, values), default=0.0)
     bars = []

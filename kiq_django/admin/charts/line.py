@@ -115,7 +115,7 @@ def _y_tick(value: int, highest: int, plot: int) -> Tick:
 def _series(points: Sequence[Point], highest: int, plot: int) -> list[Series]:
     done = _line([clean(point.ok) for point in points], points, highest, plot)
     failed = _line([clean(point.failed) for point in points], points, highest, plot)
-    return [Series(_("done"), "info", *done), Series(_("failed"), "bad", *failed)]
+    return [Series(_("done"), "main", *done), Series(_("failed"), "bad", *failed)]
 
 
 def _line(values: Sequence[float], points: Sequence[Point], highest: int, plot: int) -> tuple[str, str]:

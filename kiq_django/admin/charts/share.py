@@ -44,6 +44,6 @@ def share(parts: Sequence[Part], title: str) -> ShareDrawing:
         shade += not part.tone
         percent = kiq_percent(width / 100)
         number = numbers([value])[0]
-        drawn.append(DrawnPart(rounded(x), rounded(width), part.label, number, percent, part.tone or "info", level))
+        drawn.append(DrawnPart(rounded(x), rounded(width), part.label, number, percent, part.tone or "main", level))
         x += width
     return ShareDrawing(title, tuple(drawn))

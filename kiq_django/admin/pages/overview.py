@@ -29,11 +29,6 @@ RANGES = {
     "7d": gettext_lazy("7 d"),
     "30d": gettext_lazy("30 d"),
 }
-    "1h": gettext_lazy("1 h"),
-    "24h": gettext_lazy("24 h"),
-    "7d": gettext_lazy("7 d"),
-    "30d": gettext_lazy("30 d"),
-}
 MOST_QUEUES = 12
 MOST_PROCESSES = 8
 MOST_FINDINGS = 8

@@ -1,36 +1,47 @@
 -- Take finished jobs off a working list and write, in the same step, what becomes of each.
 -- A payload that is no longer on the list was taken back by a reaper: nothing is written for it.
 --
--- KEYS  1 working list, 2 list of the queue, 3 retry zset, 4 dead zset, 5 schedule zset
--- ARGV  1 jobs kept in the dead set, 2 seconds kept, 3 number n of plain acknowledgements,
---       n payloads, then three per other job:
---       verb (retry | bury | schedule | requeue), payload as reserved, seconds of delay, payload to write
+-- KEYS  1 working list, 2 list of the queue, 3 retry zset, 4 dead zset, 5 schedule zset, then records of jobs
+-- ARGV  1 jobs kept in the dead set, 2 seconds kept, 3 number n of plain acknowledgements, n payloads,
+--       then four per other job: verb (retry | bury | schedule | requeue | end), payload as reserved, seconds of
+--       delay, payload to write; and behind it, for its record: "record", number of the key, seconds to keep it
+--       at least, at most, failed runs before, the failed run ("" = none), its trace's name, trace, number m, m texts
 -- Returns one character per job in the order given: 1 settled, 0 stolen.
 local t = redis.call('TIME')
 local now = t[1] + t[2] / 1000000
-local n = tonumber(ARGV[3])
-local answer = {}
-for i = 4, n + 3 do
-  answer[#answer + 1] = redis.call('LREM', KEYS[1], -1, ARGV[i])
+local answer, zset, buried, i = {}, {retry = 3, bury = 4, schedule = 5}, false, 4 + tonumber(ARGV[3])
+for j = 4, i - 1 do
+  answer[j - 3] = redis.call('LREM', KEYS[1], -1, ARGV[j])
 end
-local buried = false
-for i = n + 4, #ARGV, 4 do
-  local verb, raw, delay, new = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
-  local mine = redis.call('LREM', KEYS[1], -1, raw)
-  if mine == 1 then
-    local score = string.format('%.6f', now + delay)
-    if verb == 'retry' then
-      redis.call('ZADD', KEYS[3], score, new)
-    elseif verb == 'bury' then
-      redis.call('ZADD', KEYS[4], score, new)
-      buried = true
-    elseif verb == 'schedule' then
-      redis.call('ZADD', KEYS[5], score, new)
-    else
-      redis.call('RPUSH', KEYS[2], new)
-    end
-  end
+while i <= #ARGV do
+  local verb, score = ARGV[i], string.format('%.6f', now + tonumber(ARGV[i + 2]))
+  local mine = redis.call('LREM', KEYS[1], -1, ARGV[i + 1])
   answer[#answer + 1] = mine
+  if mine == 1 and zset[verb] then
+    redis.call('ZADD', KEYS[zset[verb]], score, ARGV[i + 3])
+    buried = buried or verb == 'bury'
+  elseif mine == 1 and verb == 'requeue' then
+    redis.call('RPUSH', KEYS[2], ARGV[i + 3])
+  end
+  i = i + 4
+  if ARGV[i] == 'record' then
+    local key, last, most = KEYS[tonumber(ARGV[i + 1])], i + 8 + tonumber(ARGV[i + 8]), tonumber(ARGV[i + 3])
+    if mine == 1 then
+      redis.call('HSET', key, 'score', score, 'at', string.format('%.6f', now), unpack(ARGV, i + 9, last))
+      if ARGV[i + 5] ~= '' then
+        redis.call('HSETNX', key, 'failures', ARGV[i + 4])
+        local run = redis.call('HINCRBY', key, 'failures', 1)
+        redis.call('HSET', key, 'run:' .. run, ARGV[i + 5])
+        if run > 26 then redis.call('HDEL', key, 'run:' .. (run - 25)) end
+        if redis.call('HLEN', key) < 60 then redis.call('HSETNX', key, 'trace:' .. ARGV[i + 6], ARGV[i + 7]) end
+      end
+      local full = verb == 'bury' and redis.call('ZCARD', KEYS[4]) >= tonumber(ARGV[1])
+      local oldest = full and tonumber(redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')[2]) or 0
+      most = math.min(most, now - oldest)
+      redis.call('EXPIRE', key, math.ceil(math.max(most, tonumber(ARGV[i + 2]))))
+    end
+    i = last + 1
+  end
 end
 if buried then
   redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', string.format('%.6f', now - tonumber(ARGV[2])))
