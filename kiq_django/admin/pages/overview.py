@@ -56,7 +56,10 @@ class OverviewPage(Page):
     """Everything at a glance; two parts of it update themselves."""
 
     def more_urls(self) -> list[URLPattern]:
-        return [path("now/", self.wrap(self.now), name="kiq_overview_now")]
+        return [
+            path("now/", self.wrap(self.now), name="kiq_overview_now"),
+            path("tables/", self.wrap(self.tables), name="kiq_overview_tables"),
+        ]
 
     def changelist_view(self, request: HttpRequest, extra_context: Mapping[str, Any] | None = None) -> HttpResponse:
         """The whole page."""
@@ -76,10 +79,17 @@ class OverviewPage(Page):
         )
 
     def now(self, request: HttpRequest) -> HttpResponse:
-        """What changes by the second, for the script of the page."""
+        """Health and numbers, which the script of the page fetches again and again."""
+        return self._part(request, "overview.html")
+
+    def tables(self, request: HttpRequest) -> HttpResponse:
+        """The same for what stands below the chart."""
+        return self._part(request, "overview_tables.html")
+
+    def _part(self, request: HttpRequest, template: str) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return live.fragment(request, "admin/kiq/parts/overview.html", self._moment())
+        return live.fragment(request, f"admin/kiq/parts/{template}", self._moment())
 
     def _moment(self) -> dict[str, Any]:
         situation = submodule("situation").look(store())
