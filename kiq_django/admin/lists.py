@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 PER_PAGE = 50
+CURSOR = "from"
+"""The parameter that says where a search goes on."""
 
 
 class Rows:
@@ -84,6 +86,9 @@ class RowList(ChangeList):
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         self.filter_specs, self.has_filters, rest, _, self.has_active_filters = self.get_filters(request)
+        rest.pop(CURSOR, None)
+        for name in self.model_admin.own_parameters:  # type: ignore[attr-defined]
+            rest.pop(name, None)
         if rest:
             raise IncorrectLookupParameters(f"unknown parameters: {', '.join(rest)}")
         self.clear_all_filters_qs = self.get_query_string(remove=list(self.get_filters_params()))
@@ -91,6 +96,17 @@ class RowList(ChangeList):
         for each in self.filter_specs:
             rows = each.queryset(request, rows) or rows
         return self.model_admin.search(rows, self.query) if self.query else rows  # type: ignore[attr-defined, no-any-return]
+
+    def get_results(self, request: HttpRequest) -> None:
+        try:
+            super().get_results(request)
+        except ValueError as error:  # a cursor that was tampered with, or is too old
+            raise IncorrectLookupParameters(str(error)) from error
+        self.searched = self.queryset.found if getattr(self.queryset, "is_search", False) else None
+        self.is_continued = CURSOR in self.params
+        self.next_url = self.get_query_string({CURSOR: self.searched.next}) if self.searched else ""
+        if self.searched:
+            self.multi_page = self.can_show_all = False
 
     def get_ordering_field_columns(self) -> dict[int, str]:  # type: ignore[override]
         return {}
@@ -110,6 +126,8 @@ class ListPage(Page):
     sortable_by = ()
     show_facets = ShowFacets.NEVER
     change_list_template = "admin/kiq/list.html"
+    own_parameters: tuple[str, ...] = ()
+    """Of the address, beside those of filters, pages and search."""
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return self.rows(request)

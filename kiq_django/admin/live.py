@@ -1,4 +1,4 @@
-"""Parts of pages that a browser fetches again and again: small, and nothing at all while nothing has changed."""
+"""Parts of pages that a browser fetches again and again: at most 5 kB, and nothing at all while nothing has changed."""
 
 import re
 from collections.abc import Mapping
@@ -10,8 +10,6 @@ from django.template.loader import render_to_string
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import parse_etags
 
-MOST_BYTES: Final = 5_000
-"""What a part should stay below: it is fetched every few seconds by everybody who looks."""
 RELATIVE_TIMES: Final = re.compile(rb"(<time[^>]*data-kiq-time[^>]*>)[^<]*(?=</time>)")
 
 

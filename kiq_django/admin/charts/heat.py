@@ -9,7 +9,7 @@ from typing import ClassVar
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from kiq_django.admin.charts.timeaxis import axis, moment
+from kiq_django.admin.charts.timeaxis import axis, moment, namer
 from kiq_django.admin.charts.values import Column, Hit, Table, Tick, clean, numbers, rounded
 
 SPAN = 1000.0
@@ -109,9 +109,12 @@ def _names(buckets: Sequence[str], plot: int) -> tuple[Tick, ...]:
 
 
 def _hits(columns: Sequence[Column], buckets: Sequence[str]) -> tuple[Hit, ...]:
-    step = SPAN / max(1, len(columns))
+    if not columns:
+        return ()
+    step = SPAN / len(columns)
+    name = namer(columns[0].at, columns[-1].at)
     return tuple(
-        Hit(rounded(x * step), rounded(step), f"{moment(column.at)}: {_told(column, buckets)}")
+        Hit(rounded(x * step), rounded(step), f"{name(column.at)}: {_told(column, buckets)}")
         for x, column in enumerate(columns)
     )
 

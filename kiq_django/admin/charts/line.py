@@ -1,9 +1,10 @@
 """Throughput: what was done and what failed, over time, with deploys marked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from math import ceil
 from typing import ClassVar
 
 from django.utils import timezone
@@ -11,7 +12,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from kiq_django.admin.charts.scales import place, round_ticks
-from kiq_django.admin.charts.timeaxis import axis, moment
+from kiq_django.admin.charts.timeaxis import axis, moment, namer
 from kiq_django.admin.charts.values import Hit, Mark, Point, Table, Tick, clean, numbers, rounded
 from kiq_django.templatetags.kiq import kiq_compact
 
@@ -22,6 +23,8 @@ ABOVE, BELOW = 14, 22
 NEAR = 9.0
 """Percent of the width within which a second mark shows no label."""
 LONGEST_LABEL = 12
+MOST_HITS = 60
+"""Strips to point at; with more points, a strip tells the sum of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def throughput(
 def _describe(points: Sequence[Point]) -> str:
     if not points:
         return _("Nothing was counted.")
-    ok, failed = numbers((sum(clean(point.ok) for point in points), sum(clean(point.failed) for point in points)))
+    ok, failed = _sums(points)
     span = {"begin": moment(points[0].at), "end": moment(points[-1].at), "ok": ok, "failed": failed}
     return _("From %(begin)s to %(end)s: %(ok)s done, %(failed)s failed.") % span
 
@@ -122,32 +125,40 @@ def _line(values: Sequence[float], points: Sequence[Point], highest: int, plot: 
     """The path of the line, and of the area below it. A single point is a dot."""
     if not points:
         return "", ""
-    xs = [f"{rounded(x):g}" for x in _xs(points, SPAN)]
-    ys = [f"{rounded(plot - place(value, 0, highest, plot)):g}" for value in values]
-    line = "M" + "L".join(f"{x} {y}" for x, y in zip(xs, ys, strict=True))
+    xs = [round(x) for x in _xs(points)]
+    ys = [round(plot - place(value, 0, highest, plot), 1) for value in values]
+    line = "M" + "L".join(f"{x} {y:g}" for x, y in zip(xs, ys, strict=True))
     if len(points) == 1:
         return f"{line}h0", ""
     return line, f"{line}V{plot}H{xs[0]}z"
 
 
-def _xs(points: Sequence[Point], size: float) -> list[float]:
+def _xs(points: Sequence[Point]) -> list[float]:
     first, last = points[0].at.timestamp(), points[-1].at.timestamp()
-    return [place(point.at.timestamp(), first, last, size) for point in points]
+    return [place(point.at.timestamp(), first, last, SPAN) for point in points]
 
 
-def _hits(points: Sequence[Point]) -> list[Hit]:
+def _hits(points: Sequence[Point]) -> Iterator[Hit]:
     """Each strip reaches half-way to its neighbours."""
-    xs = _xs(points, SPAN)
-    edges = [0.0, *((left + right) / 2 for left, right in pairwise(xs)), SPAN]
-    return [
-        Hit(rounded(left), rounded(right - left), _title(point))
-        for point, (left, right) in zip(points, pairwise(edges), strict=False)
-    ]
+    if not points:
+        return
+    xs = _xs(points)
+    edges = [0, *(round((left + right) / 2) for left, right in pairwise(xs)), round(SPAN)]
+    name = namer(points[0].at, points[-1].at)
+    together = ceil(len(points) / MOST_HITS)
+    for first in range(0, len(points), together):
+        group = points[first : first + together]
+        left, right = edges[first], edges[first + len(group)]
+        yield Hit(left, right - left, _title(name(group[0].at), group))
 
 
-def _title(point: Point) -> str:
-    ok, failed = numbers((point.ok, point.failed))
-    return _("%(time)s: %(ok)s done, %(failed)s failed") % {"time": moment(point.at), "ok": ok, "failed": failed}
+def _title(time: str, points: Sequence[Point]) -> str:
+    ok, failed = _sums(points)
+    return _("%(time)s: %(ok)s done, %(failed)s failed") % {"time": time, "ok": ok, "failed": failed}
+
+
+def _sums(points: Sequence[Point]) -> tuple[str, ...]:
+    return numbers((sum(clean(point.ok) for point in points), sum(clean(point.failed) for point in points)))
 
 
 def _marks(marks: Sequence[Mark], begin: datetime, end: datetime) -> list[DrawnMark]:
@@ -164,5 +175,8 @@ def _marks(marks: Sequence[Mark], begin: datetime, end: datetime) -> list[DrawnM
 
 
 def _table(points: Sequence[Point]) -> Table:
-    rows = tuple((moment(point.at), *numbers((point.ok, point.failed))) for point in points)
+    if not points:
+        return Table((_("Time"), _("Done"), _("Failed")), ())
+    name = namer(points[0].at, points[-1].at)
+    rows = tuple((name(point.at), *numbers((point.ok, point.failed))) for point in points)
     return Table((_("Time"), _("Done"), _("Failed")), rows)

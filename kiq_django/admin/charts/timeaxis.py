@@ -1,5 +1,6 @@
 """The time axis: which moments are named, how, and where, in the current time zone and language."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -46,3 +47,13 @@ def moment(at: datetime) -> str:
     if at.timestamp() % DAY == 0:  # the figures of a day are those of a UTC day
         return date_format(at, "DATE_FORMAT")
     return f"{date_format(local, 'MONTH_DAY_FORMAT')}, {date_format(local, 'TIME_FORMAT')}"
+
+
+def namer(begin: datetime, end: datetime) -> Callable[[datetime], str]:
+    """How moments between these two are named: by the time of day alone, when that is clear."""
+    return clock_time if end - begin < timedelta(days=1) else moment
+
+
+def clock_time(at: datetime) -> str:
+    """The time of day in the zone in force."""
+    return date_format(timezone.localtime(at), "TIME_FORMAT")

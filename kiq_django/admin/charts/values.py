@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from math import isfinite
 
 from kiq_django.templatetags.kiq import kiq_number
 
@@ -71,9 +70,13 @@ class Hit:
     title: str
 
 
+HIGHEST = 1e18
+"""No counter of Redis counts further; what claims to be more is drawn as this."""
+
+
 def clean(value: float) -> float:
-    """A number that can be drawn: what is none, endless or below 0 counts as 0."""
-    return float(value) if isfinite(value) and value > 0 else 0.0
+    """A number that can be drawn: what is none, or below 0, counts as 0."""
+    return min(float(min(value, HIGHEST)), HIGHEST) if value > 0 else 0.0
 
 
 def rounded(value: float) -> float:

@@ -10,14 +10,22 @@ from kiq_django.admin.pages.dead import DeadPage
 from kiq_django.admin.pages.job import JobPage
 from kiq_django.admin.pages.overview import OverviewPage
 from kiq_django.admin.pages.processes import ProcessesPage
+from kiq_django.admin.pages.queued import QueuedPage
+from kiq_django.admin.pages.queues import QueuesPage
+from kiq_django.admin.pages.retries import RetriesPage
 from kiq_django.admin.pages.running import RunningPage
+from kiq_django.admin.pages.scheduled import ScheduledPage
 
 PAGES: dict[type[Model], type[Page]] = {
     models.Overview: OverviewPage,
-    models.DeadJob: DeadPage,
+    models.Queue: QueuesPage,
+    models.QueuedJob: QueuedPage,
     models.RunningJob: RunningPage,
-    models.Process: ProcessesPage,
+    models.RetryJob: RetriesPage,
+    models.ScheduledJob: ScheduledPage,
+    models.DeadJob: DeadPage,
     models.Job: JobPage,
+    models.Process: ProcessesPage,
     models.Audit: AuditPage,
     models.Configuration: ConfigurationPage,
 }

@@ -1,0 +1,89 @@
+"""What the lists of jobs have in common: columns, search, filters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy
+
+from kiq_django import durations
+from kiq_django.admin import jobtext, links
+from kiq_django.admin.jobrows import JobRows, Place
+from kiq_django.admin.lists import CURSOR, ListPage, Rows
+from kiq_django.templatetags.kiq import kiq_time
+
+LONGEST_SEARCH = 200
+
+
+class JobListPage(ListPage):
+    """Jobs of one place. `place` and `columns` say which, and what of them."""
+
+    place: Place
+    columns: Sequence[str] = ("job", "arguments", "queue")
+    """Those of the list; `arguments` is left out for people who may not see them."""
+    search_fields = ("text",)
+    search_help_text = gettext_lazy("The id of a job, or any text that stands in it, letter by letter.")
+
+    def rows(self, request: HttpRequest) -> Rows:
+        return JobRows(self.place_of(request), self.model, cursor=request.GET.get(CURSOR, "")[:500])
+
+    def place_of(self, request: HttpRequest) -> Place:
+        """Where the jobs of this page lie."""
+        return self.place
+
+    def search(self, rows: Any, text: str) -> Rows:
+        found: Rows = rows.only(text=text.strip()[:LONGEST_SEARCH])
+        return found
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        may = jobtext.may_see_arguments(request)
+        return [column for column in self.columns if may or column != "arguments"]
+
+    def url_of(self, row: Any) -> str:
+        return links.url_of_job(row.record, self.admin_site.name)
+
+    # -- columns -----------------------------------------------------------------------------------
+
+    @admin.display(description=gettext_lazy("Job"))
+    def job(self, row: Any) -> str:
+        return jobtext.name(row.record)
+
+    @admin.display(description=gettext_lazy("Arguments"))
+    def arguments(self, row: Any) -> str:
+        return format_html('<span class="kiq-mono">{}</span>', jobtext.call(row.record))
+
+    @admin.display(description=gettext_lazy("Queue"))
+    def queue(self, row: Any) -> str:
+        name = row.record.queue
+        url = links.url_of("queue", name, self.admin_site.name) if name else ""
+        return format_html('<a href="{}">{}</a>', url, jobtext.cut(name, 60)) if url else name
+
+    @admin.display(description=gettext_lazy("Error"))
+    def error(self, row: Any) -> str:
+        return jobtext.error(row.record)
+
+    @admin.display(description=gettext_lazy("Attempt"))
+    def attempt(self, row: Any) -> str:
+        """The number of the next run."""
+        count = row.record.retry_count
+        return format_html('<span class="num">{}</span>', 1 if count is None else count + 2)
+
+    @admin.display(description=gettext_lazy("Due"))
+    def due(self, row: Any) -> Any:
+        return kiq_time(row.record.at)
+
+    @admin.display(description=gettext_lazy("Died"))
+    def died(self, row: Any) -> Any:
+        return kiq_time(row.record.at)
+
+    @admin.display(description=gettext_lazy("Waiting"))
+    def waiting(self, row: Any) -> str:
+        return durations.human(row.record.latency)
+
+    @admin.display(description=gettext_lazy("Created"))
+    def created(self, row: Any) -> Any:
+        return kiq_time(row.record.created_at)
