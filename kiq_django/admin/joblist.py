@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy
 
 from kiq_django import durations
-from kiq_django.admin import jobtext, links
+from kiq_django.admin import grouplist, jobactions, jobtext, links
 from kiq_django.admin.jobrows import JobRows, Place
 from kiq_django.admin.lists import CURSOR, ListPage, Rows
 from kiq_django.templatetags.kiq import kiq_time
@@ -42,6 +43,9 @@ class JobListPage(ListPage):
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         may = jobtext.may_see_arguments(request)
         return [column for column in self.columns if may or column != "arguments"]
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return jobactions.list_actions(request, self.place.kind)
 
     def url_of(self, row: Any) -> str:
         return links.url_of_job(row.record, self.admin_site.name)
@@ -87,3 +91,18 @@ class JobListPage(ListPage):
     @admin.display(description=gettext_lazy("Created"))
     def created(self, row: Any) -> Any:
         return kiq_time(row.record.created_at)
+
+
+class FailedListPage(JobListPage):
+    """A list that can be looked at by groups of failures as well."""
+
+    def more_urls(self) -> list[URLPattern]:
+        return [path("groups/", self.wrap(self.groups), name=f"kiq_{self.opts.model_name}_groups")]
+
+    def groups(self, request: HttpRequest) -> HttpResponse:
+        """The view by groups."""
+        return grouplist.show(self, request, links.url_of_list(self.model, self.admin_site.name))
+
+    def changelist_view(self, request: HttpRequest, extra_context: Mapping[str, Any] | None = None) -> HttpResponse:
+        groups = reverse(f"admin:kiq_{self.opts.model_name}_groups", current_app=self.admin_site.name)
+        return super().changelist_view(request, {"groups_url": groups, **(extra_context or {})})

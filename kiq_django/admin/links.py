@@ -49,8 +49,13 @@ def url_of(kind: str, key: str, site: str) -> str:
         return url_of_subject(KINDS[kind], key, site)
     if kind not in LISTS:
         return ""
-    url = _reversed(f"kiq_{LISTS[kind]._meta.model_name}_changelist", [], site)
+    url = url_of_list(LISTS[kind], site)
     return f"{url}?{urlencode({'queue': key})}" if url and key else url
+
+
+def url_of_list(model: Any, site: str) -> str:
+    """The list of a model; empty when it has none."""
+    return _reversed(f"kiq_{model._meta.model_name}_changelist", [], site)
 
 
 def word_for(kind: str) -> str:

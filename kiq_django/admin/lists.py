@@ -16,6 +16,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import NoReverseMatch
+from django.utils.text import capfirst
 
 from kiq_django.admin.page import Page
 
@@ -84,6 +85,10 @@ class RowList(ChangeList):
     root_queryset: Any
     queryset: Any
 
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, *args, **kwargs)
+        self.title = str(capfirst(self.opts.verbose_name_plural))  # nothing is selected to be changed here
+
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         self.filter_specs, self.has_filters, rest, _, self.has_active_filters = self.get_filters(request)
         rest.pop(CURSOR, None)
@@ -102,6 +107,8 @@ class RowList(ChangeList):
             super().get_results(request)
         except ValueError as error:  # a cursor that was tampered with, or is too old
             raise IncorrectLookupParameters(str(error)) from error
+        self.is_empty = not self.result_count and not self.query and not self.has_active_filters
+        self.empty = self.model_admin.empty  # type: ignore[attr-defined]
         self.searched = self.queryset.found if getattr(self.queryset, "is_search", False) else None
         self.is_continued = CURSOR in self.params
         self.next_url = self.get_query_string({CURSOR: self.searched.next}) if self.searched else ""
@@ -126,6 +133,8 @@ class ListPage(Page):
     sortable_by = ()
     show_facets = ShowFacets.NEVER
     change_list_template = "admin/kiq/list.html"
+    empty: tuple[Any, Any] = ("", "")
+    """What is said of an empty list: a short line, and how things come here."""
     own_parameters: tuple[str, ...] = ()
     """Of the address, beside those of filters, pages and search."""
 

@@ -11,6 +11,8 @@ from kiq_django.api.flow import Flow, QueuePoint, flows, queue_history
 from kiq_django.api.groups import FailureCount, FailureGroup, FailureGroups
 from kiq_django.api.lookup import Hint, LookUp, find_job, look_up
 from kiq_django.api.metrics import Metrics
+from kiq_django.api.operation import Operation
+from kiq_django.api.operations import Operations
 from kiq_django.api.processes import Process, ProcessSet, Work, WorkSet
 from kiq_django.api.queues import Queue, QueueSummary
 from kiq_django.api.records import JobRecord
@@ -41,6 +43,8 @@ __all__ = [
     "JobTable",
     "LookUp",
     "Metrics",
+    "Operation",
+    "Operations",
     "Point",
     "Process",
     "ProcessSet",

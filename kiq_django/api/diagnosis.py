@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from kiq_django import conf, plugins
 from kiq_django import store as stores
 from kiq_django.api import redis_points
-from kiq_django.api.points import Level, Point
+from kiq_django.api.points import Level, Point, manage
 from kiq_django.api.processes import ProcessSet
 from kiq_django.api.queues import Queue, QueueSummary
 from kiq_django.api.redis_box import RedisBox
@@ -122,10 +122,10 @@ def _idle_queues(store: Store, served: set[str]) -> Iterator[Finding]:
     for queue in Queue.summaries(store):
         topic = f"queue {queue.name}"
         if queue.paused:
-            yield Finding(topic, "warn", _paused(queue), f"manage.py kiq resume {queue.name}")
+            yield Finding(topic, "warn", _paused(queue), manage("kiq", "resume", queue.name))
         elif queue.size and queue.name not in served:
             text = _("no worker serves it; jobs that wait: %(count)s") % {"count": figure(queue.size)}
-            yield Finding(topic, "warn", text, f"manage.py runworker -q {queue.name}")
+            yield Finding(topic, "warn", text, manage("runworker", "-q", queue.name))
 
 
 def _paused(queue: QueueSummary) -> str:

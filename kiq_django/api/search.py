@@ -167,7 +167,8 @@ class _Harvest(Generic[J]):
     @property
     def wanted(self) -> int:
         """How many hits to ask for: where bytes do not decide, most of them may turn out to be none."""
-        return HITS if self._only or self._rest.fingerprint else self._limit - len(self.jobs)
+        is_vague = self._rest.fingerprint or (self._only and not self._text)
+        return HITS if is_vague else self._limit - len(self.jobs)
 
     def take(self, hits: Sequence[Member]) -> Member | None:
         """Take what matches. Returns the first that was not looked at, when there is enough before it."""

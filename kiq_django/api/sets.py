@@ -103,6 +103,11 @@ class JobSet:
         """Delete all jobs in one step. Returns how many there were."""
         return self._store.sets.clear(self.name)
 
+    def retry(self, jobs: Sequence[SortedJob], *, spread: float = 0) -> int:
+        """Run jobs now, or each at a random time within `spread` seconds. Returns how many were still here."""
+        readable = [job for job in jobs if job.payload]
+        return self._spread(readable, spread) if spread else self._promote(readable)
+
     def retry_all(self, text: str = "", progress: Progress | None = None, *, spread: float = 0) -> int:
         """Run all jobs whose JSON contains a text now, or each at a random time within `spread` seconds.
 

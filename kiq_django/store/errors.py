@@ -22,6 +22,7 @@ WORDS: tuple[tuple[str, Trouble], ...] = (
     ("NOAUTH ", "auth"),
     ("WRONGPASS ", "auth"),
     ("NOPERM ", "auth"),
+    ("The user executing the script can't", "auth"),
 )
 """Codes that redis-py has no class for, or that a script or a transaction wrapped into its own error text."""
 

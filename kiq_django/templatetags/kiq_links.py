@@ -5,6 +5,7 @@ from typing import Any
 
 from django import template
 from django.template import Context
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -42,6 +43,12 @@ def kiq_links(context: Context, found: Sequence[tuple[str, str]]) -> SafeString:
 def kiq_less(share: Any) -> str:
     """A negative share as people say it: 12 %, not -12 %."""
     return kiq_percent(-share if isinstance(share, float) else None)
+
+
+@register.simple_tag(takes_context=True)
+def kiq_address(context: Context, name: str, *args: Any) -> str:
+    """The address of a view of ours, on the admin site of the page: `{% kiq_address "job_act" jid %}`."""
+    return reverse(f"admin:kiq_{name}", args=[str(each) for each in args], current_app=_site(context))
 
 
 def _site(context: Context) -> str:

@@ -37,6 +37,7 @@ ARGUMENTS = {
     "minute": "m",
     "day": "d",
     "label": "l",
+    "operation": "o",
 }
 
 

@@ -17,8 +17,11 @@ COMMANDS = {
     "DEL": ALL,
     "EXPIRE": FIRST,
     "HDEL": FIRST,
+    "HGET": FIRST,
+    "HGETALL": FIRST,
     "HINCRBY": FIRST,
     "HLEN": FIRST,
+    "HMGET": FIRST,
     "HSET": FIRST,
     "HSETNX": FIRST,
     "INCR": FIRST,
@@ -26,14 +29,17 @@ COMMANDS = {
     "LPUSH": FIRST,
     "LRANGE": FIRST,
     "LREM": FIRST,
+    "LSET": FIRST,
     "LTRIM": FIRST,
     "RPOP": FIRST,
     "RPUSH": FIRST,
     "SADD": FIRST,
     "SISMEMBER": FIRST,
+    "SREM": FIRST,
     "TIME": NONE,
     "ZADD": FIRST,
     "ZCARD": FIRST,
+    "ZCOUNT": FIRST,
     "ZRANGE": FIRST,
     "ZRANGEBYSCORE": FIRST,
     "ZREM": FIRST,
@@ -225,6 +231,42 @@ SCENES = {
     scene.__name__: scene for scene in (lease, reserve, settle, expired, reclaim, retire, due, promote, transfer, beat)
 }
 """One a script: all before the last `yield` is preparation."""
+
+
+def claim(store):
+    store.operations.start("o", {}, 1.0)
+    yield
+    assert store.operations.claim("o", "me").fields["state"] == "running"
+
+
+def cancel(store):
+    store.operations.start("o", {}, 1.0)
+    yield
+    assert store.operations.cancel("o", "me")
+
+
+def stretch(store):
+    for number in (b"1", b"2", b"3"):
+        store.sets.add("retry", number, 7)
+    yield
+    page = store.operations.set_walk("retry", 1, 9).read(b"7 1", 2)
+    assert [each.raw for each in page.found] == [b"2", b"3"]
+
+
+def remove(store):
+    store.sets.add("retry", b"job", 1)
+    yield
+    assert store.link.script("remove", ["retry"], [b"job", b"none"]) == b"10"
+
+
+def pluck(store):
+    store.queues.push([Entry("a", raw) for raw in (b"1", b"2", b"3")])
+    yield
+    assert store.link.script("pluck", ["queue:a"], [0, 9, "", 0, 0, "", "x", b"2", "", ""]) == b"1"
+    assert store.queues.page("a", 0, 9) == [b"1", b"3"]
+
+
+SCENES |= {scene.__name__: scene for scene in (claim, cancel, stretch, remove, pluck)}
 
 
 @pytest.fixture(params=scripts.names())

@@ -96,6 +96,8 @@ class ByPeriod(admin.SimpleListFilter):
 class AuditPage(ListPage):
     """Every change that was made on a page, the latest first. Nobody can edit or delete it here."""
 
+    empty = (gettext_lazy("Nobody has changed anything."), gettext_lazy("Every change on these pages is noted here."))
+
     list_display = ("when", "who", "what", "subject", "number", "details", "reason")
     list_display_links = None
     list_filter = (ByPeriod, ByPerson, BySubject)

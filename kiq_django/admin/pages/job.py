@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kiq_django import conf, models, redaction, routing
-from kiq_django.admin import jobtext, rights, traces
+from kiq_django.admin import audit, jobactions, jobtext, traces
 from kiq_django.admin.jsontree import Node, tree
 from kiq_django.admin.lazily import api, store, submodule
 from kiq_django.admin.links import url_of_subject
 from kiq_django.admin.page import Page
+from kiq_django.admin.verbs import VERBS, JobVerb
 
 if TYPE_CHECKING:
     from kiq_django.api import JobRecord
@@ -43,7 +44,10 @@ class JobPage(Page):
     """A page for each job; the list is a form that asks for an id."""
 
     def more_urls(self) -> list[URLPattern]:
-        return [path("<str:jid>/", self.wrap(self.detail), name="kiq_job")]
+        return [
+            path("<str:jid>/act/", self.wrap(self.act), name="kiq_job_act"),
+            path("<str:jid>/", self.wrap(self.detail), name="kiq_job"),
+        ]
 
     def changelist_view(self, request: HttpRequest, extra_context: Mapping[str, Any] | None = None) -> HttpResponse:
         """Ask for an id, and go there."""
@@ -53,6 +57,17 @@ class JobPage(Page):
         if wanted:
             return HttpResponseRedirect(url_of_subject(models.Job, wanted[:200], self.admin_site.name) or request.path)
         return self.render(request, "job_search.html", title=_("Find a job"))
+
+    def act(self, request: HttpRequest, jid: str) -> HttpResponse:
+        """Do something with one job: `action` is posted, and where it was seen last."""
+        verb = VERBS.get(request.POST.get("action", ""))
+        if request.method != "POST" or verb is None:
+            raise BadRequest("POST a named action")
+        record, _searched = find(request, jid)
+        if record is not None and verb not in deeds(request, record):
+            raise PermissionDenied
+        response = jobactions.on_some(self, request, verb, [record] if record else [], asked=1)
+        return response or HttpResponseRedirect(url_of_subject(models.Job, jid, self.admin_site.name))
 
     def detail(self, request: HttpRequest, jid: str) -> HttpResponse:
         """Everything that is known of one job."""
@@ -78,31 +93,22 @@ class JobPage(Page):
             **_call(request, record),
             links=_links(jid, record),
             deeds=deeds(request, record),
+            entries=list(audit.entries().filter(object_id=jid)[:MOST_ENTRIES]),
         )
 
 
 def find(request: HttpRequest, jid: str) -> tuple[JobRecord | None, bool]:
     """The job, looked for first where the link says that it was. And whether all places were searched."""
-    budget = api.Budget()
-    record = api.find_job(jid, budget, store())
-    return record, not budget.exhausted
+    hint = api.Hint.read(request.GET.dict() or request.POST.dict())
+    found = api.look_up(jid, None, store(), hint=hint)
+    return found.job, found.complete
 
 
-def deeds(request: HttpRequest, record: JobRecord | None) -> list[str]:
+def deeds(request: HttpRequest, record: JobRecord | None) -> list[JobVerb]:
     """What this person may do with this job where it is."""
     if record is None:
         return []
-    needed = {
-        "retry": "retry_job",
-        "reschedule": "reschedule_job",
-        "kill": "kill_job",
-        "move": "move_job",
-        "delete": f"delete_{PLACES[record.place]}" if record.place in PLACES else "",
-    }
-    return [deed for deed, right in needed.items() if deed in record.actions and right and rights.may(request, right)]
-
-
-PLACES = {"queue": "queuedjob", "schedule": "scheduledjob", "retry": "retryjob", "dead": "deadjob"}
+    return [verb for verb in jobactions.possible(request, record.place) if verb.name in record.actions]
 
 
 def _call(request: HttpRequest, record: JobRecord | None) -> dict[str, Any]:
@@ -151,6 +157,8 @@ def _steps(record: JobRecord | None, history: JobHistory | None) -> Iterator[Ste
 
 
 MOST_STEPS = 6
+MOST_ENTRIES = 20
+"""Of the history of one job."""
 ENDS = {
     "done": gettext_lazy("Finished"),
     "discarded": gettext_lazy("Discarded"),

@@ -87,6 +87,8 @@ DUMP = Signal(
 class ProcessesPage(ListPage):
     """Processes that were heard of within the last minute."""
 
+    empty = (gettext_lazy("No worker runs."), gettext_lazy("Start one: python manage.py runworker"))
+
     list_display = ("process", "state", "serves", "threads", "memory", "last_beat", "version")
     actions = ("quiet", "stop", "dump")
 

@@ -81,6 +81,11 @@ class ByState(admin.SimpleListFilter):
 class QueuesPage(ListPage):
     """Every queue that a job was ever pushed to, and every paused one."""
 
+    empty = (
+        gettext_lazy("There is no queue yet."),
+        gettext_lazy("A queue comes into being with the first job that is enqueued."),
+    )
+
     list_display = ("name", "state", "size", "latency", "in_per_minute", "out_per_minute", "empty_in", "threads")
     list_filter = (ByState,)
     search_fields = ("name",)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy
+
 from kiq_django.admin.jobfilters import ByDue, ByError, ByGroup, ByJob, ByQueue
-from kiq_django.admin.joblist import JobListPage
+from kiq_django.admin.joblist import FailedListPage
 from kiq_django.admin.jobrows import Place
 
 
-class RetriesPage(JobListPage):
+class RetriesPage(FailedListPage):
     """The retry set, the next one first."""
+
+    empty = (
+        gettext_lazy("No job is waiting for a retry."),
+        gettext_lazy("A job that fails is tried again, later each time."),
+    )
 
     place = Place("retry")
     columns = ("job", "arguments", "error", "attempt", "queue", "due")

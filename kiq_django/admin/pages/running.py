@@ -112,6 +112,11 @@ def _is_longer(seconds: float, work: Work) -> bool:
 class RunningPage(ListPage):
     """Running jobs, as the last beat of each process told."""
 
+    empty = (
+        gettext_lazy("Nothing is running."),
+        gettext_lazy("What workers run shows up here with their next beat, a few seconds later."),
+    )
+
     list_filter = (ByTime, ByQueue, ByJob, ByProcess)
     actions = None
 

@@ -1,0 +1,104 @@
+"""One job by its id, in one place: where it should be first, then everywhere, within a budget.
+
+Ids of ours tell when they were made, and a queue is in order of time, so a job that was never retried or scheduled
+is found at once in a queue of any length. Ids of others, and jobs that came back, need a search through it all.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic
+
+from kiq_django import jids
+from kiq_django.api.budget import Budget
+from kiq_django.api.filters import Filter
+from kiq_django.api.search import Found, J, Region, queue_region, run, set_region
+from kiq_django.api.waiting import QueuedJob, SortedJob
+from kiq_django.store import Store
+from kiq_django.store.keys import SetName
+from kiq_django.store.search import WINDOW, Spot, Way
+
+EARLIER = 300
+"""Jobs before the place where one should be that are looked at too: clocks of hosts differ."""
+NEAR = 8_000
+"""Jobs around that place: many, because a job comes into its queue only when its transaction commits."""
+MARGIN = 60.0
+"""Seconds by which a job may seem to be due before it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting(Generic[J]):
+    """What came of looking for one job in one place."""
+
+    job: J | None
+    looked_at: int
+    total: int
+    """Jobs that are there."""
+    complete: bool
+    """It was found, or it is not there."""
+
+
+def in_set(store: Store, name: SetName, jid: str, budget: Budget) -> Sighting[SortedJob]:
+    """In a set. What is due, or died, after the job was made comes first: there it is, unless somebody moved it."""
+    made = jids.moment(jid)
+    if made is None:
+        return _sighting(_look(set_region(store, name), jid, 1, budget))
+    likely = Filter(due_from=made - MARGIN)
+    first = _look(set_region(store, name, likely), jid, 1, budget)
+    if first.jobs:
+        return _sighting(first)
+    rest = Filter(due_to=math.nextafter(likely.low, -math.inf))
+    return _sighting(first, _look(set_region(store, name, rest), jid, -1, budget))
+
+
+def in_queue(store: Store, queue: str, jid: str, budget: Budget) -> Sighting[QueuedJob]:
+    """In a queue."""
+    ((_, near),) = near_in_queues(store, [queue], jid, budget)
+    return near if near.complete else through_queue(store, queue, jid, budget)
+
+
+def near_in_queues(
+    store: Store, queues: Sequence[str], jid: str, budget: Budget, came: float | None = None
+) -> Iterator[tuple[str, Sighting[QueuedJob]]]:
+    """Where it should be in each queue, a few milliseconds each; a short queue is looked through.
+
+    Args:
+        store: where.
+        queues: their names.
+        jid: the job's id.
+        budget: for all of them.
+        came: when it came into its queue, epoch seconds, if that is known: then the id need not tell.
+    """
+    made = jids.moment(jid) if came is None else came
+    places = store.search.locate(queues, made or 0.0, jid if came is None else "")
+    for queue, (index, size) in zip(queues, places, strict=True):
+        if size <= WINDOW:
+            yield queue, through_queue(store, queue, jid, budget) if size else Sighting(None, 0, 0, complete=True)
+        elif made is None:
+            yield queue, Sighting(None, 0, size, complete=False)
+        else:
+            yield queue, _around(store, queue, jid, budget, min(index + EARLIER, size - 1), size)
+
+
+def through_queue(store: Store, queue: str, jid: str, budget: Budget) -> Sighting[QueuedJob]:
+    """All of a queue, the newest job first."""
+    return _sighting(_look(queue_region(store, queue), jid, 1, budget))
+
+
+def _around(store: Store, queue: str, jid: str, budget: Budget, index: int, size: int) -> Sighting[QueuedJob]:
+    """From a position on towards the newer jobs."""
+    part = budget.part(NEAR)
+    found = _look(queue_region(store, queue), jid, -1, part, Spot(index, size - 1 - index, 0.0))
+    budget.count(found.looked_at)
+    return Sighting(next(iter(found.jobs), None), found.looked_at, found.total, complete=bool(found.jobs))
+
+
+def _look(region: Region[J], jid: str, way: Way, budget: Budget, spot: Spot | None = None) -> Found[J]:
+    return run(region, Filter(text=jid), way, budget=budget, spot=spot, limit=1, only=lambda job: job.jid == jid)
+
+
+def _sighting(*parts: Found[J]) -> Sighting[J]:
+    """Of a place that was searched in several parts."""
+    job = next((job for part in parts for job in part.jobs), None)
+    complete = job is not None or all(part.complete for part in parts)
+    return Sighting(job, sum(part.looked_at for part in parts), sum(part.total for part in parts), complete)
