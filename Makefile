@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& { echo "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format types floors kills clean
+.PHONY: help env demo test lint format types floors kills shots clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -54,6 +54,9 @@ floors: $(STAMP)  ## Check that every module imports only from lower floors.
 
 kills: $(STAMP)  ## Kill workers at random while 4 x 5,000 jobs run, and count: nothing may be missing.
 	$(BIN)/python -m tests.acceptance.kill_run --jobs 5000 --kills 20 --runs 4
+
+shots: $(STAMP)  ## Take pictures of the pages with chromium, light and dark, wide and narrow, into docs/images.
+	KIQ_SHOTS=docs/images $(BIN)/python -m pytest tests/browser -k pictures --deselect tests/browser/test_guide.py
 
 clean:  ## Throw away .venv, caches and what the demo has left.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis example_project/var

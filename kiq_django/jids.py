@@ -33,7 +33,10 @@ def new_jid(now: float | None = None) -> str:
         chance = _chances.pop()
     except IndexError:
         chance = _draw()
-    ticks = int((clock.now() if now is None else now) * TICKS) & MOST_TICKS
+    try:
+        ticks = int((clock.now() if now is None else now) * TICKS) & MOST_TICKS
+    except (OverflowError, ValueError):  # no clock tells such a time
+        ticks = 0
     return (ticks.to_bytes(6, "big") + chance).hex()
 
 

@@ -7,7 +7,7 @@ on that page. What the first form sent is repeated by the second, so a view need
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -76,8 +76,14 @@ class Question:
     """A number that must be typed."""
 
 
-def ask(page: Page, request: HttpRequest, question: Question) -> HttpResponse | dict[str, Any]:
-    """The page that asks, or the cleaned fields of its form once they have come back in order."""
+def ask(
+    page: Page, request: HttpRequest, question: Question, *, repeat: Mapping[str, str] | None = None
+) -> HttpResponse | dict[str, Any]:
+    """The page that asks, or the cleaned fields of its form once they have come back in order.
+
+    Args:
+        repeat: hidden fields that a question needs which a link, not a form, has led to.
+    """
     confirmed = "confirmed" in request.POST
     fresh = {"token": secrets.token_hex(8), **question.initial}
     form = question.form(request.POST if confirmed else None, initial=fresh, typed=question.typed)
@@ -85,6 +91,7 @@ def ask(page: Page, request: HttpRequest, question: Question) -> HttpResponse | 
         return dict(form.cleaned_data)
     own = {*form.fields, "csrfmiddlewaretoken", "confirmed"}
     repeated = [(name, value) for name, values in request.POST.lists() if name not in own for value in values]
+    repeated += [(name, value) for name, value in (repeat or {}).items() if name not in request.POST]
     back = request.get_full_path() if request.method == "GET" else request.headers.get("referer", "")
     return page.render(
         request, "confirm.html", title=question.title, question=question, form=form, repeated=repeated, back=back

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from kiq_django import models
-from kiq_django.admin import audit, confirm, jobtext, links, rights
+from kiq_django.admin import audit, confirm, jobexport, jobtext, links, rights, undo
 from kiq_django.admin.jobrows import Place
 from kiq_django.admin.lazily import api, store, submodule
 from kiq_django.admin.lists import Chosen
@@ -63,7 +64,12 @@ def possible(request: HttpRequest, place: str) -> list[JobVerb]:
 
 def list_actions(request: HttpRequest, place: str) -> dict[str, tuple[Any, str, Any]]:
     """The same as Django's list page wants it."""
-    return {verb.key: (_action(verb), verb.key, verb.label) for verb in possible(request, place)}
+    found: dict[str, tuple[Any, str, Any]] = {
+        verb.key: (_action(verb), verb.key, verb.label) for verb in possible(request, place)
+    }
+    if jobtext.may_see_arguments(request):
+        found["export"] = (jobexport.export, "export", jobexport.export.short_description)  # type: ignore[attr-defined]
+    return found
 
 
 def _action(verb: JobVerb) -> Callable[[Any, HttpRequest, Chosen], HttpResponse | None]:
@@ -108,7 +114,7 @@ def on_some(
         for record in records:
             outcome.add(record, verb, answers)
     _note(request, verb, outcome, answers)
-    _tell(request, verb, outcome)
+    _tell(page, request, verb, outcome)
     return None
 
 
@@ -176,10 +182,11 @@ def _note(request: HttpRequest, verb: JobVerb, outcome: Outcome, answers: Any) -
         )
 
 
-def _tell(request: HttpRequest, verb: JobVerb, outcome: Outcome) -> None:
+def _tell(page: Page, request: HttpRequest, verb: JobVerb, outcome: Outcome) -> None:
     """What was done, and what was not."""
     if outcome.done:
-        messages.success(request, verb.said(verb.done, len(outcome.done)))
+        back = undo.link(verb, outcome.done, page.admin_site.name)
+        messages.success(request, format_html("{}{}", verb.said(verb.done, len(outcome.done)), back))
     if outcome.gone:
         gone = ngettext("%(count)s job was gone already.", "%(count)s jobs were gone already.", outcome.gone)
         messages.warning(request, gone % {"count": outcome.gone})

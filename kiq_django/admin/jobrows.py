@@ -68,13 +68,17 @@ class Place:
         Raises:
             ValueError: the cursor is not one of this search.
         """
+        region, way = self.region(where)
         search = submodule("search")
-        if self.kind == "queue":  # the one that comes next lies at the upper end
-            region, way = search.queue_region(store(), self.queue), search.UP if self.downwards else search.DOWN
-        else:
-            region, way = search.set_region(store(), self.kind, where), search.DOWN if self.downwards else search.UP
         found: Found[Any] = search.search_page(region, where, way, cursor=cursor, limit=PER_PAGE)
         return found
+
+    def region(self, where: Filter) -> tuple[Any, Any]:
+        """Where `api.search` looks, and which way."""
+        search = submodule("search")
+        if self.kind == "queue":  # the one that comes next lies at the upper end
+            return search.queue_region(store(), self.queue), search.UP if self.downwards else search.DOWN
+        return search.set_region(store(), self.kind, where), search.DOWN if self.downwards else search.UP
 
     def find(self, jid: str, at: float | None) -> JobRecord | None:
         """One job that a form names."""

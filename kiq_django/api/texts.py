@@ -16,7 +16,7 @@ from typing import Any
 from kiq_django.api.records import JobRecord
 
 HTML = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
-ESCAPE = re.compile(r"\\u[0-9a-f]{4}")
+ESCAPE = re.compile(r"\\(u[0-9a-f]{4}|.)", re.DOTALL)
 
 
 def spellings(text: str) -> tuple[bytes, ...]:
@@ -60,4 +60,5 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _in_capitals(escape: re.Match[str]) -> str:
-    return r"\u" + escape.group()[2:].upper()
+    """The hex digits of an escape; a backslash that is escaped itself begins none."""
+    return rf"\u{escape[1][1:].upper()}" if len(escape[1]) > 1 else escape[0]

@@ -93,6 +93,10 @@ class SortedJob(JobRecord):
     def move(self, queue: str) -> bool:
         return self._transfer(self._set, self.readable().evolve(queue=check_name(queue)).encode(), self.score)
 
+    def put_into(self, to: SetName, at: float) -> bool:
+        """Move the job, as it is, into another set, to this time (epoch seconds)."""
+        return self._transfer(to, self.raw, at)
+
     def _promote(self, change: "Change") -> bool:
         payload = self.readable()
         (moved,) = self._store.sets.promote(self._set, [Promotion(self.raw, payload.queue, change(payload).encode())])

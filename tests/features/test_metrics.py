@@ -6,13 +6,19 @@ import threading
 import pytest
 
 from kiq_django import clock, histogram, plugins, registry
+from kiq_django import store as stores
+from kiq_django.api.flow import queue_history
+from kiq_django.api.metrics import PERIODS, Metrics
+from kiq_django.api.throughput import throughput
 from kiq_django.exceptions import StoreError, StoreUnavailable
 from kiq_django.execution import Outcome
 from kiq_django.features import metrics
 from kiq_django.features.metrics import OTHER, Counted, Flusher, Measurer, Tally
 from kiq_django.payload import Payload
 from kiq_django.store.metrics import JobMetrics
-from tests.jobsapp import jobs  # noqa: F401 - declares the jobs
+from kiq_django.worker.config import CapsuleConfig, WorkerConfig
+from kiq_django.worker.launcher import Launcher
+from tests.jobsapp import jobs
 from tests.support import wait_for
 
 FEBRUARY = 1_770_091_500.0
@@ -191,7 +197,7 @@ def test_quick_jobs_take_little_room(store, flusher):
 def test_a_busy_hour_needs_more_than_16_bits(store):
     for _ in range(2):
         store.ledger.write({"P": JobMetrics(runs=70_000, run=[70_000] + [0] * 25)}, FEBRUARY)
-    assert struct.unpack(">IIqI", store.link.client.get("kiq:figures:2026020304:P"))[::3] == (140_000, 140_000)
+    assert struct.unpack(">IIqII", store.link.client.get("kiq:figures:2026020304:P"))[::3] == (140_000, 140_000)
 
 
 # --- minutes of a queue ---
@@ -360,3 +366,30 @@ def test_it_flushes_by_itself(store, flusher, monkeypatch):
 def test_it_is_in_force_by_default(settings):
     settings.KIQ = {"ADAPTER": "test"}
     assert metrics.feature in plugins.features()
+
+
+# --- a worker ---
+
+
+def test_a_worker_counts_what_it_ran(store, settings):
+    """All figures of one run of a worker say the same."""
+    settings.KIQ = {**settings.KIQ, "FEATURES": ["kiq_django.features.metrics"]}
+    for number in range(40):
+        (jobs.fail if number % 4 == 0 else jobs.record).using(retry=False).enqueue(number)
+    worker = Launcher(WorkerConfig(capsules=[CapsuleConfig(queues={"default": 0})]), stores.get, print)
+    worker.start()
+    try:
+        wait_for(lambda: sum(manager.fetcher.settler.processed for manager in worker.managers) == 40)
+    finally:
+        assert worker.stop(10)
+    now = clock.now()
+    assert store.counters.totals() == (40, 10)
+    for period in ("1h", "24h", "7d", "30d"):
+        chart = throughput(period, now)
+        assert (chart.processed, chart.failed) == (40, 10)
+    for minutes in PERIODS.values():
+        assert {job.name: (job.runs, job.failures) for job in Metrics(now=now).top_jobs(minutes)} == {
+            RECORD: (30, 0),
+            "tests.jobsapp.jobs.fail": (10, 10),
+        }
+    assert sum(point.out or 0 for point in queue_history("default", 3, now=now)) == 40

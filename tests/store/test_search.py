@@ -202,7 +202,7 @@ def test_what_was_found_may_be_deleted_at_once(store, search, queue, dead, fill,
 
 @pytest.mark.parametrize("way", [UP, DOWN])
 def test_a_set_is_seen_once_while_others_add_and_take(store, search, dead, fill, way):
-    fill(range(0, 5_000), "dead")
+    fill(range(5_000), "dead")
     chance = random.Random(7)
 
     def others():
@@ -297,7 +297,7 @@ def test_locate_within_a_bulk_that_took_long_among_the_jobs_of_others(store, sea
     for number in range(0, 4_000, 97):
         truth = next(i for i, raw in enumerate(raws) if ids[number].encode() in raw)
         ((index, _),) = search.locate(["default"], START, ids[number])
-        assert -100 <= index - truth <= 1_000
+        assert -100 <= index - truth <= 2_000
 
 
 def test_locate_gives_no_error_for_what_it_cannot_read(store, search):

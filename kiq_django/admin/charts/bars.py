@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from django.utils.translation import gettext as _
 
+from kiq_django.admin import formats
 from kiq_django.admin.charts.scales import place, round_ticks
 from kiq_django.admin.charts.values import Hit, Table, Tick, clean, numbers, rounded
-from kiq_django.templatetags.kiq import kiq_compact
 
 SPARK_HEIGHT = 20
 SPARK_STEP = 4
@@ -105,7 +105,7 @@ def histogram(
         height=plot + ABOVE + BELOW,
         top=ABOVE,
         plot=plot,
-        y_ticks=tuple(Tick(rounded(ABOVE + plot - place(t, 0, ticks[-1], plot)), kiq_compact(t)) for t in ticks),
+        y_ticks=tuple(Tick(rounded(ABOVE + plot - place(t, 0, ticks[-1], plot)), formats.compact(t)) for t in ticks),
         x_ticks=_names(buckets),
         bars=_bars(counts, ticks[-1], plot),
         hits=_hits(buckets),

@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
+from kiq_django.admin import formats
 from kiq_django.admin.charts.scales import place, round_ticks
 from kiq_django.admin.charts.timeaxis import axis, moment, namer
 from kiq_django.admin.charts.values import Hit, Mark, Point, Table, Tick, clean, numbers, rounded
-from kiq_django.templatetags.kiq import kiq_compact
 
 SPAN = 1000.0
 """Width of the plot in its own units; the browser stretches it."""
@@ -112,7 +112,7 @@ def _describe(points: Sequence[Point]) -> str:
 
 
 def _y_tick(value: int, highest: int, plot: int) -> Tick:
-    return Tick(rounded(ABOVE + plot - place(value, 0, highest, plot)), kiq_compact(value))
+    return Tick(rounded(ABOVE + plot - place(value, 0, highest, plot)), formats.compact(value))
 
 
 def _series(points: Sequence[Point], highest: int, plot: int) -> list[Series]:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from kiq_django.admin import formats
 from kiq_django.admin.charts.values import Part, clean, numbers, rounded
-from kiq_django.templatetags.kiq import kiq_percent
 
 SHADES = 5
 
@@ -42,7 +42,7 @@ def share(parts: Sequence[Part], title: str) -> ShareDrawing:
         width = value / total * 100 if total else 0.0
         level = 0 if part.tone else min(shade, SHADES - 1)
         shade += not part.tone
-        percent = kiq_percent(width / 100)
+        percent = formats.percent(width / 100)
         number = numbers([value])[0]
         drawn.append(DrawnPart(rounded(x), rounded(width), part.label, number, percent, part.tone or "main", level))
         x += width

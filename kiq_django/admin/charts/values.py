@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from kiq_django.templatetags.kiq import kiq_number
+from kiq_django.admin import formats
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +86,4 @@ def rounded(value: float) -> float:
 
 def numbers(values: Iterable[float]) -> tuple[str, ...]:
     """Numbers as people read them."""
-    return tuple(kiq_number(round(clean(value))) for value in values)
+    return tuple(formats.number(round(clean(value))) for value in values)

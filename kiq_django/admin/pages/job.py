@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kiq_django import conf, models, redaction, routing
-from kiq_django.admin import audit, jobactions, jobtext, traces
+from kiq_django.admin import audit, confirm, jobactions, jobform, jobtext, rights, traces, undo
 from kiq_django.admin.jsontree import Node, tree
 from kiq_django.admin.lazily import api, store, submodule
 from kiq_django.admin.links import url_of_subject
@@ -40,11 +40,23 @@ class Try:
     stretches: list[traces.Stretch]
 
 
+class Why(confirm.Reason):
+    """Here the reason is not a courtesy."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].required = True
+
+
 class JobPage(Page):
     """A page for each job; the list is a form that asks for an id."""
 
     def more_urls(self) -> list[URLPattern]:
         return [
+            path("new/", self.wrap(self.new), name="kiq_job_new"),
+            path("undo/", self.wrap(self.undo), name="kiq_job_undo"),
+            path("<str:jid>/edit/", self.wrap(self.edit), name="kiq_job_edit"),
+            path("<str:jid>/uncover/", self.wrap(self.uncover), name="kiq_job_uncover"),
             path("<str:jid>/act/", self.wrap(self.act), name="kiq_job_act"),
             path("<str:jid>/", self.wrap(self.detail), name="kiq_job"),
         ]
@@ -57,6 +69,33 @@ class JobPage(Page):
         if wanted:
             return HttpResponseRedirect(url_of_subject(models.Job, wanted[:200], self.admin_site.name) or request.path)
         return self.render(request, "job_search.html", title=_("Find a job"))
+
+    def new(self, request: HttpRequest) -> HttpResponse:
+        """Enqueue a job by hand."""
+        return jobform.new(self, request)
+
+    def undo(self, request: HttpRequest) -> HttpResponse:
+        """Take back what a message offers to take back."""
+        return undo.undo(self, request)
+
+    def edit(self, request: HttpRequest, jid: str) -> HttpResponse:
+        """Enqueue a job again, with other arguments."""
+        return jobform.edit(self, request, find(request, jid)[0], jid)
+
+    def uncover(self, request: HttpRequest, jid: str) -> HttpResponse:
+        """Show the hidden values of one job to somebody who may see them and says why."""
+        if not rights.may(request, "view_job_secrets"):
+            raise PermissionDenied
+        record, _searched = find(request, jid)
+        text = _("They are shown once, on the next page. That you have seen them is noted in the audit log.")
+        question = confirm.Question(title=_("Uncover hidden values?"), text=text, button=_("Yes, show them"), form=Why)
+        answer = confirm.ask(self, request, question)
+        if isinstance(answer, HttpResponse):
+            return answer
+        audit.record(request, models.Job(jid), "uncover", reason=answer["reason"])
+        payload = record.payload if record else None
+        nodes = [*map(tree, payload.args), *(tree(v, k) for k, v in payload.kwargs.items())] if payload else []
+        return self.render(request, "job_uncovered.html", title=jid, jid=jid, arguments=nodes, record=record)
 
     def act(self, request: HttpRequest, jid: str) -> HttpResponse:
         """Do something with one job: `action` is posted, and where it was seen last."""
@@ -93,6 +132,8 @@ class JobPage(Page):
             **_call(request, record),
             links=_links(jid, record),
             deeds=deeds(request, record),
+            may_edit=rights.may(request, "enqueue_job") and jobtext.may_see_arguments(request),
+            may_uncover=rights.may(request, "view_job_secrets"),
             entries=list(audit.entries().filter(object_id=jid)[:MOST_ENTRIES]),
         )
 

@@ -84,7 +84,7 @@
   /* -- rows become cards on small screens, and need the names of their columns for it -- */
 
   function label(root) {
-    for (const table of all(".kiq #result_list, table.kiq-cards", root)) {
+    for (const table of all("#result_list, table.kiq-cards", root)) {
       const names = all("thead th", table).map((th) => (one(".text", th) ?? th).textContent.trim());
       for (const row of all("tbody tr", table)) {
         [...row.cells].forEach((cell, i) => {
@@ -106,7 +106,7 @@
   /* -- live update -- */
 
   const live = { seconds: 0, timer: 0, errors: 0, touched: Date.now(), said: 0, saying: "", busy: false };
-  const parts = new WeakMap(); // region -> what the server said last: { etag, html }
+  const parts = new WeakMap(); // region -> what the server said last: { asked, etag, html }
 
   function isHeld(region) {
     if (region.contains(document.activeElement) && document.activeElement !== region) return true;
@@ -129,12 +129,16 @@
   async function ask(region) {
     const headers = { "X-Requested-With": "XMLHttpRequest" };
     const part = parts.get(region) ?? {};
+    const least = Number(region.dataset.kiqLeast ?? 0) * 1000;
+    if (Date.now() - (part.asked ?? 0) < least) return show(region);
     if (part.etag) headers["If-None-Match"] = part.etag;
+    parts.set(region, { ...part, asked: Date.now() });
     const signal = AbortSignal.timeout(GIVE_UP);
     // Redirects lead to the sign-in page, which is no part of this one.
     const answer = await fetch(region.dataset.kiqLive, { headers, signal, redirect: "manual", credentials: "same-origin" });
-    if (answer.status === 200) parts.set(region, { etag: answer.headers.get("ETag"), html: await answer.text() });
-    else if (answer.status !== 304) throw new Error(`status ${answer.status}`);
+    if (answer.status === 200) {
+      parts.set(region, { asked: Date.now(), etag: answer.headers.get("ETag"), html: await answer.text() });
+    } else if (answer.status !== 304) throw new Error(`status ${answer.status}`);
     show(region);
   }
 
@@ -186,7 +190,7 @@
     const scope = document.body.classList.contains("change-list") ? "live.lists" : "live.pages";
     const wanted = Number(memory.read(scope, Number(regions[0].dataset.kiqRefresh ?? 0))) || 0;
     if (!all("option", select).some((option) => Number(option.value) === wanted)) {
-      select.add(new Option(`${wanted} s`, wanted));
+      select.add(new Option(written((words().units ?? "").split("|").at(-1), wanted), wanted));
     }
     select.value = wanted;
     control.hidden = false;

@@ -1,0 +1,193 @@
+"""Enqueueing by hand: an old job with other arguments, or a declared one from nothing.
+
+Hidden values stay hidden: where the form still shows the mask, the value of the old job is taken, if it stood at the
+same place.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from kiq_django import binding, client, clock, codec, jids, models, redaction, registry, routing, sections
+from kiq_django.admin import audit, jobtext, links, rights
+from kiq_django.admin.confirm import Reason
+from kiq_django.exceptions import KiqError, MalformedPayload
+from kiq_django.payload import ABSENT, Payload
+
+if TYPE_CHECKING:
+    from kiq_django.admin.page import Page
+    from kiq_django.api import JobRecord
+    from kiq_django.registry import Definition
+
+FORGOTTEN = (
+    "retry_count", "failed_at", "retried_at", "error_class", "error_message", "error_backtrace", "error_frame",
+    "enqueued_at", "at", "discarded_at",
+)  # fmt: skip
+"""What an old job says of its own life: a new one begins anew."""
+LONGEST_WAIT = 10_000_000
+"""Seconds."""
+
+
+class _Json(forms.CharField):
+    """JSON of one kind."""
+
+    def __init__(self, kind: type, **kwargs: Any) -> None:
+        attributes = {"rows": 6, "class": "vLargeTextField kiq-mono", "spellcheck": "false"}
+        super().__init__(widget=forms.Textarea(attrs=attributes), required=False, strip=False, **kwargs)
+        self.kind = kind
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value).strip() or ("[]" if self.kind is list else "{}")
+        try:
+            found = codec.loads(text)
+        except MalformedPayload as error:
+            raise forms.ValidationError(_("This is not JSON: %(error)s") % {"error": error}) from error
+        if not isinstance(found, self.kind):
+            wanted = _("a list: [1, 2]") if self.kind is list else _("an object: {}")
+            raise forms.ValidationError(_("This must be %(kind)s") % {"kind": wanted})
+        return found
+
+
+class JobForm(Reason):
+    """What the new job is to be."""
+
+    name = forms.CharField(label=gettext_lazy("Job"), max_length=300)
+    args = _Json(list, label=gettext_lazy("Arguments by position"), help_text=gettext_lazy("A JSON list."))
+    kwargs = _Json(dict, label=gettext_lazy("Arguments by name"), help_text=gettext_lazy("A JSON object."))
+    queue = forms.CharField(label=gettext_lazy("Queue"), max_length=128)
+    wait = forms.IntegerField(
+        label=gettext_lazy("Wait seconds"), min_value=0, max_value=LONGEST_WAIT, initial=0, required=False
+    )
+
+    def __init__(self, *args: Any, old: Payload | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.old = old
+        if old is not None:
+            self.fields["name"].disabled = True
+
+    def clean_queue(self) -> str:
+        """A name that a queue may have."""
+        name: str = self.cleaned_data["queue"].strip()
+        if trouble := sections.queue_name_trouble(name):
+            raise forms.ValidationError(trouble)
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        """The call must be one that the job can take, as far as its code is known here."""
+        found: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return found
+        try:
+            if self.old is not None:
+                found["args"] = uncover(found["args"], self.old.args)
+                found["kwargs"] = uncover(found["kwargs"], self.old.kwargs)
+            definition = self._definition(found["name"])
+            if definition and not (self.old and "wrapped" in self.old.document):
+                binding.bind(definition.signature, definition.name, found["args"], found["kwargs"])
+        except (TypeError, LookupError) as error:
+            raise forms.ValidationError(str(error)) from error
+        return found
+
+    def _definition(self, name: str) -> Definition | None:
+        if self.old is not None:
+            return routing.find(self.old)
+        definition = registry.find(name)
+        if definition is None:
+            raise LookupError(_("No job of this name is declared in the code of this process."))
+        return definition
+
+
+def uncover(edited: Any, old: Any) -> Any:
+    """Put the values of the old job where the form still shows the mask.
+
+    Raises:
+        LookupError: the mask stands where the old job had nothing.
+    """
+    if edited == redaction.MASK:
+        if old is None:
+            raise LookupError(_("A hidden value can only stay where it was."))
+        return old
+    if isinstance(edited, dict):
+        return {key: uncover(value, old.get(key) if isinstance(old, dict) else None) for key, value in edited.items()}
+    if isinstance(edited, list):
+        beside = old if isinstance(old, list) else []
+        return [uncover(value, beside[i] if i < len(beside) else None) for i, value in enumerate(edited)]
+    return edited
+
+
+def edit(page: Page, request: HttpRequest, record: JobRecord | None, jid: str) -> HttpResponse:
+    """Enqueue a copy of a job, with another id."""
+    if not (rights.may(request, "enqueue_job") and jobtext.may_see_arguments(request)):
+        raise PermissionDenied
+    if record is None or record.payload is None:
+        messages.warning(request, _("The job is gone, or cannot be read."))
+        return HttpResponseRedirect(links.url_of_subject(models.Job, jid, page.admin_site.name))
+    old = record.payload
+    args, kwargs = redaction.redact_call(old, routing.find(old))
+    initial = {"name": old.name, "args": _pretty(args), "kwargs": _pretty(kwargs), "queue": record.queue}
+    form = JobForm(request.POST or None, initial=initial, old=old)
+    if request.method == "POST" and form.is_valid():
+        return _push(page, request, form, _copy(old, form.cleaned_data), origin=jid)
+    title = _("Edit and enqueue again")
+    text = _("A new job with a new id is enqueued. The old one stays where it is.")
+    return _shown(page, request, form, title=title, text=text)
+
+
+def new(page: Page, request: HttpRequest) -> HttpResponse:
+    """Enqueue a declared job by hand."""
+    if not rights.may(request, "enqueue_job"):
+        raise PermissionDenied
+    name = request.GET.get("job", "")[:300]
+    definition = registry.find(name)
+    initial = {"name": name, "args": "[]", "kwargs": "{}", "queue": definition.options.queue if definition else ""}
+    form = JobForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        said = form.cleaned_data
+        found = registry.find(said["name"])
+        retry = found.options.retry if found else True
+        payload = Payload.new(
+            said["name"], said["args"], said["kwargs"], queue=said["queue"], retry=retry, now=clock.now()
+        )
+        return _push(page, request, form, _delayed(payload, said))
+    text = _("It runs as if your code had enqueued it.")
+    return _shown(page, request, form, title=_("Enqueue a job"), text=text, names=sorted(registry.all_jobs()))
+
+
+def _copy(old: Payload, said: dict[str, Any]) -> Payload:
+    gone = {name: ABSENT for name in FORGOTTEN if name in old.document}
+    call = {"args": said["args"], **({"kwargs": said["kwargs"]} if said["kwargs"] or old.kwargs else {})}
+    fresh = old.evolve(jid=jids.new_jid(), queue=said["queue"], created_at=clock.now(), **gone, **call)
+    return _delayed(fresh, said)
+
+
+def _delayed(payload: Payload, said: dict[str, Any]) -> Payload:
+    return payload.evolve(at=clock.now() + said["wait"]) if said.get("wait") else payload
+
+
+def _push(page: Page, request: HttpRequest, form: JobForm, payload: Payload, origin: str = "") -> HttpResponse:
+    try:
+        handle = client.push(payload, on_commit=False)
+    except KiqError as error:
+        form.add_error(None, str(error))
+        return _shown(page, request, form, title=_("Enqueue a job"), text="")
+    details = {"job": jobtext.cut(payload.name, 100), "queue": payload.queue, **({"copy of": origin} if origin else {})}
+    audit.record(request, models.Job(handle.id), "enqueue", details=details, reason=form.cleaned_data["reason"])
+    messages.success(request, _("Enqueued as %(jid)s.") % {"jid": handle.id})
+    return HttpResponseRedirect(links.url_of_subject(models.Job, handle.id, page.admin_site.name))
+
+
+def _shown(page: Page, request: HttpRequest, form: JobForm, **context: Any) -> HttpResponse:
+    return page.render(request, "job_form.html", form=form, **context)
+
+
+def _pretty(value: Any) -> str:
+    """For the eye; what comes back is read strictly."""
+    return json.dumps(value, ensure_ascii=False, indent=2)

@@ -1,0 +1,58 @@
+"""What is to be remembered of a run, written in the same step as the end of the run. Never raises."""
+
+from typing import Final
+
+from kiq_django import backtrace
+from kiq_django.execution import Outcome
+from kiq_django.failure import FRAME, ask
+from kiq_django.payload import Payload
+from kiq_django.retry import Verdict
+from kiq_django.store import records
+from kiq_django.worker.reservation import Reservation
+
+PLACES: Final[dict[Verdict, records.Place]] = {
+    "retry": "retry",
+    "bury": "dead",
+    "drop": "dropped",
+    "discard": "discarded",
+}
+
+
+def of_failure(reservation: Reservation, outcome: Outcome, failed: Payload, verdict: Verdict) -> records.Note | None:
+    """A failed run.
+
+    Args:
+        failed: the job with its error fields.
+        verdict: what was decided about it.
+    """
+    found: records.Note | None = ask("", _of_failure, reservation, outcome, failed, PLACES[verdict])[0]
+    return found
+
+
+def of_success(reservation: Reservation, outcome: Outcome) -> records.Note | None:
+    """A run that succeeded, of a job that had failed before."""
+    run = records.Run(outcome.started_at, outcome.elapsed, _worker(reservation))
+    return records.succeeded(outcome.payload.jid, outcome.payload.display_name, reservation.queue, run)
+
+
+def _of_failure(
+    reservation: Reservation, outcome: Outcome, failed: Payload, place: records.Place
+) -> records.Note | None:
+    document = failed.document
+    error = outcome.error
+    attempt = records.Attempt(
+        outcome.started_at,
+        outcome.elapsed,
+        _worker(reservation),
+        error_class=document["error_class"],
+        message=document["error_message"],
+        frame=document.get(FRAME, ""),
+        backtrace=tuple(backtrace.lines_of(error, records.TRACE_LINES)) if error else (),
+    )
+    queue = failed.queue if place == "retry" else reservation.queue
+    return records.failed(failed.jid, place, failed.display_name, queue, failed.retry_count or 0, attempt)
+
+
+def _worker(reservation: Reservation) -> str:
+    """`host:pid:nonce`, with which the name of every owner begins."""
+    return ":".join(reservation.owner.split(":", 3)[:3])

@@ -1,0 +1,128 @@
+"""Enqueueing by hand, uncovering, exporting, undoing."""
+
+import json
+
+import pytest
+from django.contrib.admin.models import LogEntry
+
+from kiq_django.admin import audit, jobform
+
+DEAD = "/admin/kiq/deadjob/"
+
+
+@pytest.fixture
+def editor(client, person, views):
+    rights = ["enqueue_job", "view_job_args", "kill_job", "reschedule_job"]
+    client.force_login(person(*views, *rights, name="edda"))
+    return client
+
+
+def test_a_job_is_edited_and_enqueued_again(editor, put, in_queue, in_set):
+    old = put("dead", -5, args=[1, {"password": "canary", "to": "a"}], retry_count=3, error_class="x")
+    address = f"/admin/kiq/job/{old.jid}/edit/"
+    form = editor.get(address)
+    assert "canary" not in form.content.decode()
+    args = json.loads(form.context["form"].initial["args"])
+    args[0], args[1]["to"] = 2, "b"
+    post = {"args": json.dumps(args), "kwargs": "{}", "queue": "low", "wait": "0", "reason": "typo"}
+    page = editor.post(address, post, follow=True)
+    (new,) = in_queue("low")
+    assert new.args == [2, {"password": "canary", "to": "b"}]
+    assert new.jid != old.jid
+    assert new.retry_count is None
+    assert "error_class" not in new.document
+    assert len(in_set("dead")) == 1
+    assert old.jid in LogEntry.objects.get().change_message
+    assert new.jid in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"args": "{"}, "not JSON"),
+        ({"args": "{}"}, "a list"),
+        ({"kwargs": "[]"}, "an object"),
+        ({"queue": "a b"}, "not a queue name"),
+        ({"args": '["••••"]'}, "can only stay"),
+        ({"wait": "-1"}, "greater than or equal to 0"),
+    ],
+)
+def test_what_cannot_be_is_said_and_nothing_is_enqueued(editor, put, in_queue, fields, said):
+    old = put("dead", -5)
+    post = {"args": "[]", "kwargs": "{}", "queue": "default", **fields}
+    page = editor.post(f"/admin/kiq/job/{old.jid}/edit/", post)
+    assert said in page.content.decode()
+    assert in_queue() == []
+
+
+def test_a_declared_job_is_enqueued_by_hand(editor, in_queue):
+    address = "/admin/kiq/job/new/"
+    assert "tests.jobsapp.jobs.invoice" in editor.get(address).content.decode()
+    post = {"name": "tests.jobsapp.jobs.invoice", "args": "[]", "kwargs": "{}", "queue": "default"}
+    assert "is missing argument" in editor.post(address, post).content.decode()
+    editor.post(address, {**post, "args": "[7]"})
+    assert [payload.args for payload in in_queue()] == [[7]]
+    post["name"] = "os.system"
+    assert "No job of this name" in editor.post(address, post).content.decode()
+
+
+def test_uncovering_takes_a_right_and_a_reason(client, person, views, put):
+    payload = put("dead", -5, args=[{"password": "canary"}])
+    address = f"/admin/kiq/job/{payload.jid}/uncover/"
+    client.force_login(person(*views, "view_job_args", "view_job_secrets", name="una"))
+    assert "canary" not in client.post(address).content.decode()
+    assert "canary" not in client.post(address, {"confirmed": "yes"}).content.decode()
+    assert "canary" in client.post(address, {"confirmed": "yes", "reason": "ticket 7"}).content.decode()
+    assert audit.told_by(LogEntry.objects.get())["reason"] == "ticket 7"
+
+
+def test_rights(viewer, put):
+    payload = put("dead", -5)
+    for address in ("new/", f"{payload.jid}/edit/", f"{payload.jid}/uncover/"):
+        assert viewer.get(f"/admin/kiq/job/{address}").status_code == 403
+        assert viewer.post(f"/admin/kiq/job/{address}").status_code == 403
+
+
+def test_export(editor, viewer, put, person, views):
+    editor.force_login(person(*views, "view_job_args", name="exa"))
+    for number in range(60):
+        put("dead", -number, args=[{"password": "canary"}, number])
+    post = {"action": "export", "index": 0, "select_across": 1, "_selected_action": ["x"]}
+    answer = editor.post(DEAD, post)
+    lines = [json.loads(line) for line in b"".join(answer.streaming_content).splitlines()]
+    assert sorted(line["args"][1] for line in lines) == list(range(60))
+    assert "canary" not in str(lines)
+    assert "attachment" in answer.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize("place", ["retry", "schedule"])
+def test_a_kill_is_taken_back(editor, put, in_set, place):
+    payload = put(place, 600, retry_count=3)
+    ((before, score),) = in_set(place)
+    address = "/admin/kiq/retryjob/" if place == "retry" else "/admin/kiq/scheduledjob/"
+    key = editor.get(address).context["cl"].result_list[0].pk
+    post = {"action": "kill", "index": 0, "_selected_action": [key], "confirmed": "yes"}
+    page = editor.post(address, post, follow=True)
+    assert len(in_set("dead")) == 1
+    (message,) = page.context["messages"]
+    url = str(message).split('href="')[1].split('"')[0].replace("&amp;", "&")
+    asked = editor.get(url)
+    assert payload.jid in asked.content.decode()
+    token = dict(asked.context["repeated"])["undo"]
+    editor.post("/admin/kiq/job/undo/", {"undo": token, "confirmed": "yes"})
+    ((after, again),) = in_set(place)
+    assert (after.document, again) == (before.document, score)
+    assert in_set("dead") == []
+
+
+@pytest.mark.parametrize("token", ["", "x", "a:b:c"])
+def test_a_forged_undo(editor, token):
+    page = editor.get("/admin/kiq/job/undo/", {"token": token}, follow=True)
+    assert "can no longer be undone" in page.content.decode()
+
+
+def test_masks_come_back_only_to_where_they_were():
+    old = [{"a": 1, "b": [2, 3]}]
+    assert jobform.uncover([{"a": "••••", "b": ["x", "••••"]}], old) == [{"a": 1, "b": ["x", 3]}]
+    with pytest.raises(LookupError):
+        jobform.uncover([{"c": "••••"}], old)
