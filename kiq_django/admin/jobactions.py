@@ -19,13 +19,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from kiq_django import models
-from kiq_django.admin import audit, confirm, jobexport, jobtext, links, rights, undo
+from kiq_django.admin import audit, confirm, formats, jobexport, jobtext, links, rights, undo
 from kiq_django.admin.jobrows import Place
 from kiq_django.admin.lazily import api, store, submodule
 from kiq_django.admin.lists import Chosen
 from kiq_django.admin.verbs import DELETE, VERBS, JobVerb
 from kiq_django.exceptions import ConfigurationError, Unsupported
-from kiq_django.templatetags.kiq import kiq_number, kiq_time
 
 if TYPE_CHECKING:
     from kiq_django.admin.page import Page
@@ -161,8 +160,8 @@ def _question(verb: JobVerb, records: Sequence[JobRecord]) -> confirm.Question:
 
 
 def _shares(names: Iterable[tuple[str, int]], queues: Iterable[tuple[str, int]]) -> list[tuple[str, str]]:
-    facts = [(jobtext.cut(name, 80) or _("(not readable)"), kiq_number(number)) for name, number in names]
-    return facts + [(_("Queue %(name)s") % {"name": name}, kiq_number(number)) for name, number in queues if name]
+    facts = [(jobtext.cut(name, 80) or _("(not readable)"), formats.number(number)) for name, number in names]
+    return facts + [(_("Queue %(name)s") % {"name": name}, formats.number(number)) for name, number in queues if name]
 
 
 def _sample(record: JobRecord) -> str:
@@ -244,7 +243,7 @@ def _question_on_all(verb: JobVerb, found: Any, where: Filter) -> confirm.Questi
         text += " " + _("These are the jobs that were counted so far: there are more, and all that match are meant.")
     facts = [(_("Filter"), described(where))] if not where.is_empty else []
     if found.oldest is not None:
-        facts += [(_("Earliest"), kiq_time(found.oldest)), (_("Latest"), kiq_time(found.newest))]
+        facts += [(_("Earliest"), formats.relative(found.oldest)), (_("Latest"), formats.relative(found.newest))]
     return confirm.Question(
         title=title,
         text=text,
@@ -291,7 +290,7 @@ def _answer(page: Page, request: HttpRequest, verb: JobVerb, now: Operation) -> 
         messages.success(request, outcome)
         if now.gone or now.skipped:
             text = _("%(gone)s were gone already, %(skipped)s cannot be read.")
-            messages.warning(request, text % {"gone": kiq_number(now.gone), "skipped": kiq_number(now.skipped)})
+            messages.warning(request, text % {"gone": formats.number(now.gone), "skipped": formats.number(now.skipped)})
         return None
     if now.state == "failed":
         messages.error(request, now.error)

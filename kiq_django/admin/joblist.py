@@ -12,10 +12,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy
 
 from kiq_django import durations
-from kiq_django.admin import grouplist, jobactions, jobtext, links
+from kiq_django.admin import formats, grouplist, jobactions, jobtext, links
 from kiq_django.admin.jobrows import JobRows, Place
 from kiq_django.admin.lists import CURSOR, ListPage, Rows
-from kiq_django.templatetags.kiq import kiq_time
 
 LONGEST_SEARCH = 200
 
@@ -78,11 +77,11 @@ class JobListPage(ListPage):
 
     @admin.display(description=gettext_lazy("Due"))
     def due(self, row: Any) -> Any:
-        return kiq_time(row.record.at)
+        return formats.relative(row.record.at)
 
     @admin.display(description=gettext_lazy("Died"))
     def died(self, row: Any) -> Any:
-        return kiq_time(row.record.at)
+        return formats.relative(row.record.at)
 
     @admin.display(description=gettext_lazy("Waiting"))
     def waiting(self, row: Any) -> str:
@@ -90,7 +89,7 @@ class JobListPage(ListPage):
 
     @admin.display(description=gettext_lazy("Created"))
     def created(self, row: Any) -> Any:
-        return kiq_time(row.record.created_at)
+        return formats.relative(row.record.created_at)
 
 
 class FailedListPage(JobListPage):

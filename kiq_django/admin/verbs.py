@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy, ngettext
 
 from kiq_django import sections
+from kiq_django.admin import formats
 from kiq_django.admin.confirm import Reason
-from kiq_django.templatetags.kiq import kiq_number
 
 if TYPE_CHECKING:
     from kiq_django.api import JobRecord
@@ -98,7 +98,7 @@ class JobVerb:
 
     def said(self, sentence: Sentence, number: int) -> str:
         """One of its sentences, with the number in it."""
-        return sentence(number) % {"count": kiq_number(number)}
+        return sentence(number) % {"count": formats.number(number)}
 
     def options(self, answers: Answers) -> dict[str, Any]:
         """For `Operations.start`."""

@@ -172,6 +172,10 @@ class TestThroughput:
         assert (drawing.hits, drawing.x_ticks, drawing.table.rows) == ((), (), ())
         assert "kiq-series" not in svg(drawing)
 
+    def test_what_never_happened_is_not_drawn(self):
+        done, failed = charts.throughput(minutes([5, 6, 7])).series
+        assert (bool(done.line), failed.line, failed.area) == (True, "", "")
+
     def test_one_point_is_a_dot(self):
         drawing = charts.throughput(minutes([5]))
         assert drawing.series[0].line.endswith("h0")

@@ -275,6 +275,26 @@ def test_jobs_that_come_later_are_not_touched(store, operations, fill, finish, j
     assert jids("default" if place == "queue" else place) == came
 
 
+def test_jobs_that_take_the_places_of_those_that_workers_took_are_later_ones(store, operations, fill, finish, jids):
+    made = fill("queue", 12)
+    operation = operations.start("delete", Queue("default"))
+    store.link.call("RPOP", store.keys.queue("default"), 5)
+    came = [later("queue", store) for _ in range(8)]
+    assert finish(operation).done == 7
+    assert jids("default") == came
+    assert not set(made).intersection(came)
+
+
+def test_a_later_job_of_a_slow_clock_is_behind_those_that_were_there(store, operations, fill, finish, jids, small):
+    fill("queue", 12)
+    operation = operations.start("delete", Queue("default"))
+    payload = Payload.new("a", [], {}, queue="default", retry=True, now=1.0, enqueued_at=1.0)
+    operations.step(operation.id, one_chunk())
+    store.queues.push([Entry("default", payload.encode())])
+    assert finish(operation).done == 12
+    assert jids("default") == [payload.jid]
+
+
 def fail_all(store, delay=15.0, error_at=None):
     """Run everything in the queue, and have it fail."""
     failed = 0

@@ -62,34 +62,23 @@ def php(document):
 
 
 WRITERS = [ours, json.dumps, capitals, rails, php]
-PIECES = [
-    "a",
-    "B",
-    "0",
-    " ",
-    '"',
-    "\\",
-    "/",
-    "<",
-    "&",
-    "é",
-    "日",
-    "😀",
-    "\n",
-    "\x01",
-    "\x7f",
-    "\u2028",
-    "n",
-    "%",
-    "u00e9",
-]
+PIECES = [*'aB0 "\\/<&é日😀\n\x01\x7f\u2028n%', "u00e9"]
 words = st.lists(st.sampled_from(PIECES), max_size=5).map("".join)
 values = st.recursive(words | st.integers(-20, 20), lambda inner: st.lists(inner, max_size=3), max_leaves=4)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=CHECKS)
-@given(st.lists(st.tuples(values, st.sampled_from(WRITERS)), min_size=1, max_size=8), words)
-def test_it_finds_exactly_the_jobs_that_contain_a_text(store, contents, text):
+@st.composite
+def contents_and_text(draw):
+    """Jobs, who writes each, and a text that stands in one of them more often than chance would have it."""
+    contents = draw(st.lists(st.tuples(values, st.sampled_from(WRITERS)), min_size=1, max_size=8))
+    parts = [text[start : start + 3] for value, _ in contents for text in texts_of(value) for start in range(len(text))]
+    return contents, draw(st.sampled_from(parts) if parts else words)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=CHECKS)
+@given(contents_and_text())
+def test_it_finds_exactly_the_jobs_that_contain_a_text(store, contents_and_text):
+    contents, text = contents_and_text
     store.link.call("DEL", store.keys.job_set("dead"))
     raws = [
         write({"class": "x", "args": [value], "jid": str(number)}).encode()

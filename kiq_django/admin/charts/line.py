@@ -122,8 +122,8 @@ def _series(points: Sequence[Point], highest: int, plot: int) -> list[Series]:
 
 
 def _line(values: Sequence[float], points: Sequence[Point], highest: int, plot: int) -> tuple[str, str]:
-    """The path of the line, and of the area below it. A single point is a dot."""
-    if not points:
+    """The path of the line, and of the area below it. A single point is a dot; nothing but 0 is the axis itself."""
+    if not any(values):
         return "", ""
     xs = [round(x) for x in _xs(points)]
     ys = [round(plot - place(value, 0, highest, plot), 1) for value in values]

@@ -15,11 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kiq_django import models
-from kiq_django.admin import audit, links, live, rights
+from kiq_django.admin import audit, badges, formats, links, live, rights
 from kiq_django.admin.jobactions import described
 from kiq_django.admin.lazily import api, store
 from kiq_django.admin.lists import ListPage, Rows
-from kiq_django.templatetags.kiq import kiq_number, kiq_state, kiq_time
 
 MOST = 200
 """Operations that are kept."""
@@ -121,7 +120,7 @@ class OperationsPage(ListPage):
 
     @admin.display(description=gettext_lazy("State"))
     def state(self, row: Any) -> Any:
-        return kiq_state(STATES.get(row.operation.state, "waiting"))
+        return badges.badge(STATES.get(row.operation.state, "waiting"))
 
     @admin.display(description=gettext_lazy("Progress"))
     def progress(self, row: Any) -> str:
@@ -132,11 +131,11 @@ class OperationsPage(ListPage):
 
     @admin.display(description=gettext_lazy("Done"))
     def done(self, row: Any) -> str:
-        return format_html('<span class="num">{}</span>', kiq_number(row.operation.done))
+        return format_html('<span class="num">{}</span>', formats.number(row.operation.done))
 
     @admin.display(description=gettext_lazy("Started"))
     def started(self, row: Any) -> Any:
-        return kiq_time(row.operation.started_at)
+        return formats.relative(row.operation.started_at)
 
     @admin.display(description=gettext_lazy("By"))
     def by(self, row: Any) -> str:

@@ -15,11 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from kiq_django import durations, models
-from kiq_django.admin import audit, confirm, links, rights
+from kiq_django.admin import audit, badges, confirm, formats, links, rights
 from kiq_django.admin.lazily import api, store, submodule
 from kiq_django.admin.lists import PER_PAGE, Chosen, ListPage, Rows
 from kiq_django.admin.queuerows import QueueLine, lines_of
-from kiq_django.templatetags.kiq import kiq_number, kiq_state
 
 
 class QueueRows(Rows):
@@ -125,11 +124,11 @@ class QueuesPage(ListPage):
 
     @admin.display(description=gettext_lazy("State"))
     def state(self, row: Any) -> Any:
-        return kiq_state(row.line.state)
+        return badges.badge(row.line.state)
 
     @admin.display(description=gettext_lazy("Size"))
     def size(self, row: Any) -> str:
-        return _number(kiq_number(row.line.size))
+        return _number(formats.number(row.line.size))
 
     @admin.display(description=gettext_lazy("Latency"))
     def latency(self, row: Any) -> str:
@@ -137,11 +136,11 @@ class QueuesPage(ListPage):
 
     @admin.display(description=gettext_lazy("In/min"))
     def in_per_minute(self, row: Any) -> str:
-        return _number(kiq_number(row.line.in_per_minute))
+        return _number(formats.number(row.line.in_per_minute))
 
     @admin.display(description=gettext_lazy("Out/min"))
     def out_per_minute(self, row: Any) -> str:
-        return _number(kiq_number(row.line.out_per_minute))
+        return _number(formats.number(row.line.out_per_minute))
 
     @admin.display(description=gettext_lazy("Empty in"))
     def empty_in(self, row: Any) -> str:
@@ -149,7 +148,7 @@ class QueuesPage(ListPage):
 
     @admin.display(description=gettext_lazy("Threads"))
     def threads(self, row: Any) -> str:
-        return _number(kiq_number(row.line.threads))
+        return _number(formats.number(row.line.threads))
 
     # -- actions -----------------------------------------------------------------------------------
 
@@ -201,12 +200,12 @@ class QueuesPage(ListPage):
         lines = [row.line for row in chosen]  # type: ignore[attr-defined]
         total = sum(line.size for line in lines)
         question = confirm.Question(
-            title=ngettext("Delete %(count)s job?", "Delete %(count)s jobs?", total) % {"count": kiq_number(total)},
+            title=ngettext("Delete %(count)s job?", "Delete %(count)s jobs?", total) % {"count": formats.number(total)},
             text=_("All jobs that wait in these queues are deleted, also those that come until you confirm."),
             danger=True,
-            facts=[(line.name, kiq_number(line.size)) for line in lines],
+            facts=[(line.name, formats.number(line.size)) for line in lines],
             button=ngettext("Yes, delete %(count)s job", "Yes, delete %(count)s jobs", total)
-            % {"count": kiq_number(total)},
+            % {"count": formats.number(total)},
             typed=total if total > confirm.TYPED_FROM else None,
         )
         answer = confirm.ask(self, request, question)
@@ -218,7 +217,7 @@ class QueuesPage(ListPage):
             audit.record(request, models.Queue(line.name), "clear", count=deleted, reason=answer["reason"])
             done += deleted
         told = ngettext("%(count)s job was deleted.", "%(count)s jobs were deleted.", done)
-        messages.success(request, told % {"count": kiq_number(done)})
+        messages.success(request, told % {"count": formats.number(done)})
         return None
 
 
