@@ -7,12 +7,14 @@ while workers, pages and scripts act on the same jobs. All of it may raise `Stor
 from kiq_django.api.attempts import Attempt, JobHistory, history, locate
 from kiq_django.api.budget import Budget
 from kiq_django.api.figures import Figures, HeatMap, JobFigures, JobTable
+from kiq_django.api.filters import Filter
 from kiq_django.api.flow import Flow, QueuePoint, flows, queue_history
 from kiq_django.api.groups import FailureCount, FailureGroup, FailureGroups
 from kiq_django.api.lookup import Hint, LookUp, find_job, look_up
 from kiq_django.api.metrics import Metrics
 from kiq_django.api.operation import Operation
 from kiq_django.api.operations import Operations
+from kiq_django.api.preview import Preview
 from kiq_django.api.processes import Process, ProcessSet, Work, WorkSet
 from kiq_django.api.queues import Queue, QueueSummary
 from kiq_django.api.records import JobRecord
@@ -31,6 +33,7 @@ __all__ = [
     "FailureGroup",
     "FailureGroups",
     "Figures",
+    "Filter",
     "Flow",
     "Found",
     "HeatMap",
@@ -46,6 +49,7 @@ __all__ = [
     "Operation",
     "Operations",
     "Point",
+    "Preview",
     "Process",
     "ProcessSet",
     "Queue",

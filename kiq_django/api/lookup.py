@@ -1,5 +1,6 @@
 """Where is this job?"""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
@@ -19,6 +20,7 @@ from kiq_django.store.keys import SetName
 
 ORDER: tuple[SetName, ...] = ("dead", "schedule", "retry")
 """Of a job that was made lately, the dead are done with soonest: only those count that died since."""
+LONGEST_NAME = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +43,10 @@ class Hint:
     @classmethod
     def read(cls, given: Mapping[str, str]) -> "Hint | None":
         """`place`, `queue` and `at` of an address. None when they make no sense; any text is safe to give."""
-        place = given.get("place", "")
-        if place not in get_args(Place):
+        place, queue = given.get("place", ""), given.get("queue", "")
+        if place not in get_args(Place) or len(queue) > LONGEST_NAME or not queue.isprintable():
             return None
-        try:
-            at = float(given.get("at", ""))
-        except ValueError:
-            at = None
-        return cls(place=cast("Place", place), queue=given.get("queue", ""), at=at)
+        return cls(place=cast("Place", place), queue=queue, at=_moment(given.get("at", "")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +98,14 @@ def look_up(jid: str, budget: Budget | None = None, store: Store | None = None, 
     if not jids.is_plausible(jid):
         return LookUp(None, (), complete=True)
     return _Quest(store or stores.get(), jid, Budget() if budget is None else budget, hint).go()
+
+
+def _moment(text: str) -> float | None:
+    try:
+        moment = float(text)
+    except ValueError:
+        return None
+    return moment if math.isfinite(moment) else None
 
 
 class _Quest:

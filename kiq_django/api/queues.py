@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from kiq_django.api.filters import EVERYTHING, Filter
 from kiq_django.api.finding import in_queue
 from kiq_django.api.search import DOWN, UP, Found, Only, queue_region, search_page
 from kiq_django.api.waiting import QueuedJob, check_name
-from kiq_django.exceptions import ConfigurationError
+from kiq_django.exceptions import ConfigurationError, StoreError
 from kiq_django.store import Store
 from kiq_django.store.queues import State
 
@@ -148,12 +149,12 @@ class Queue:
 
     def clear(self) -> int:
         """Delete it with all jobs that wait in it. Returns how many there were."""
-        return self._store.queues.clear(self.name)
+        return self._left(self._store.queues.clear(self.name))
 
     def delete_job(self, jid: str, budget: Budget | None = None) -> bool:
         """Delete the job of this id. False when it is not here, or not within the budget."""
         job = self.find(jid, budget)
-        return job is not None and job.delete()
+        return bool(self._left(int(job is not None and job.delete())))
 
     def move_all(self, to: str, progress: Callable[[int], object] | None = None) -> int:
         """Move the jobs that wait now to the back of another queue, in order. Returns how many were moved.
@@ -166,10 +167,16 @@ class Queue:
         left = self.size
         done = 0
         while left > 0 and (moved := self._store.queues.move(self.name, to, min(left, CHUNK))):
-            done, left = done + moved, left - moved
+            done, left = done + self._left(moved), left - moved
             if progress:
                 progress(done)
         return done
+
+    def _left(self, count: int) -> int:
+        """Tell the figures of so many jobs that left without a run. Answers `count`."""
+        with suppress(StoreError):  # then what came in is unknown for a minute; the jobs have left all the same
+            self._store.flow.removed(self.name, count, clock.now())
+        return count
 
     def _job(self, raw: bytes) -> QueuedJob:
         return QueuedJob(self._store, self.name, raw)

@@ -26,7 +26,7 @@ def spellings(text: str) -> tuple[bytes, ...]:
     except UnicodeEncodeError:
         return ()
     raw, ascii_only = (json.dumps(text, ensure_ascii=each)[1:-1] for each in (False, True))
-    written = [raw, raw.translate(HTML), ascii_only.translate(HTML), ascii_only.replace("/", r"\/")]
+    written = [raw, ascii_only, raw.translate(HTML), ascii_only.translate(HTML), ascii_only.replace("/", r"\/")]
     written += [ESCAPE.sub(_in_capitals, each) for each in written]
     return tuple(dict.fromkeys((as_it_is, *map(str.encode, written))))
 

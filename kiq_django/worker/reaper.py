@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from kiq_django import clock, routing, signals, wire
 from kiq_django.exceptions import KiqError, MalformedPayload, PayloadError
-from kiq_django.payload import Payload
+from kiq_django.payload import ABSENT, Payload
 from kiq_django.service import Service
 from kiq_django.store import Store
 from kiq_django.store.working import RECOVERIES_THAT_KILL, RECOVERY_WINDOW
@@ -98,7 +98,9 @@ def _case(raw: bytes) -> Case:
 
 
 def _poisoned(payload: Payload) -> Payload:
+    earlier = {name: ABSENT for name in ("error_frame", "error_backtrace") if name in payload.document}
     poisoned = payload.evolve(
+        **earlier,
         error_class=f"{PoisonError.__module__}.{PoisonError.__qualname__}",
         error_message=POISON,
         failed_at=payload.failed_at or clock.now(),

@@ -57,11 +57,16 @@ def rails(document):
     return re.sub("[<>&\u2028\u2029]", lambda m: f"\\u{ord(m[0]):04x}", text)
 
 
+def script(document):
+    """For a page: ASCII, and nothing that ends a tag."""
+    return re.sub("[<>&]", lambda m: f"\\u{ord(m[0]):04X}", capitals(document))
+
+
 def php(document):
     return json.dumps(document).replace("/", r"\/")
 
 
-WRITERS = [ours, json.dumps, capitals, rails, php]
+WRITERS = [ours, json.dumps, capitals, rails, script, php]
 PIECES = [*'aB0 "\\/<&é日😀\n\x01\x7f\u2028n%', "u00e9"]
 words = st.lists(st.sampled_from(PIECES), max_size=5).map("".join)
 values = st.recursive(words | st.integers(-20, 20), lambda inner: st.lists(inner, max_size=3), max_leaves=4)
@@ -89,6 +94,15 @@ def test_it_finds_exactly_the_jobs_that_contain_a_text(store, contents_and_text)
     wanted = {raw for raw in raws if text.encode() in raw or any(text in each for each in texts_of(json.loads(raw)))}
     assert {job.raw for job in DeadSet().search(Filter(text=text)).jobs} == wanted
     assert {job.raw for job in DeadSet().scan(text)} == wanted
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_whoever_wrote_it(store, write):
+    text = 'a/é<"b\\&😀\n>\x01日\u2028\\u00e9/z'
+    store.sets.add("dead", write({"class": "x", "args": [text], "jid": "y"}).encode(), 1)
+    for start in range(len(text)):
+        for end in range(start + 1, len(text) + 1):
+            assert DeadSet().search(Filter(text=text[start:end])).jobs, text[start:end]
 
 
 @pytest.mark.parametrize("text", ["A[1]", "*", "?", "\\", "^a-z", "%d", "(.-)", "$", "50%", "'\"", "é", "日本", "a\nb"])

@@ -26,7 +26,7 @@ def theme(page: Any, name: str) -> None:
     """Show the page as on a system with this colour scheme; the admin follows it unless told otherwise."""
     page.emulate_media(color_scheme=name, reduced_motion="reduce")
     # The admin's links change their colour slowly.
-    page.evaluate("Promise.all(document.getAnimations().map(each => each.finished))")
+    page.evaluate("Promise.allSettled(document.getAnimations().map(each => each.finished))")
 
 
 def width(page: Any, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Every interleaving of small worlds, in the model and with the real scripts. `make chaos-night` explores larger ones."""
+"""Every interleaving of small worlds, in the model and with the real scripts. `make chaos-night` has larger ones."""
 
 import pytest
 

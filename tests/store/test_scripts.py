@@ -239,6 +239,12 @@ def claim(store):
     assert store.operations.claim("o", "me").fields["state"] == "running"
 
 
+def begin(store):
+    yield
+    assert store.operations.start("o", {"verb": "retry"}, 1.0)
+    assert not store.operations.start("o", {"verb": "kill"}, 2.0)
+
+
 def cancel(store):
     store.operations.start("o", {}, 1.0)
     yield
@@ -266,7 +272,7 @@ def pluck(store):
     assert store.queues.page("a", 0, 9) == [b"1", b"3"]
 
 
-SCENES |= {scene.__name__: scene for scene in (claim, cancel, stretch, remove, pluck)}
+SCENES |= {scene.__name__: scene for scene in (begin, claim, cancel, stretch, remove, pluck)}
 
 
 @pytest.fixture(params=scripts.names())

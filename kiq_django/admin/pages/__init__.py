@@ -8,6 +8,7 @@ from kiq_django.admin.pages.audit import AuditPage
 from kiq_django.admin.pages.configuration import ConfigurationPage
 from kiq_django.admin.pages.dead import DeadPage
 from kiq_django.admin.pages.job import JobPage
+from kiq_django.admin.pages.metrics import MetricsPage
 from kiq_django.admin.pages.operations import OperationsPage
 from kiq_django.admin.pages.overview import OverviewPage
 from kiq_django.admin.pages.processes import ProcessesPage
@@ -27,6 +28,7 @@ PAGES: dict[type[Model], type[Page]] = {
     models.DeadJob: DeadPage,
     models.Job: JobPage,
     models.Process: ProcessesPage,
+    models.JobMetrics: MetricsPage,
     models.Operation: OperationsPage,
     models.Audit: AuditPage,
     models.Configuration: ConfigurationPage,

@@ -5,10 +5,21 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from kiq_django.exceptions import KiqError
-from kiq_django.management.kiq import acl, actions, deploys, doctor, operations, overview, processes, queues, sets
+from kiq_django.management.kiq import (
+    acl,
+    actions,
+    deploys,
+    doctor,
+    groups,
+    operations,
+    overview,
+    processes,
+    queues,
+    sets,
+)
 from kiq_django.management.kiq.terminal import Terminal
 
-ROOMS = (overview, queues, sets, actions, operations, processes, deploys, doctor, acl)
+ROOMS = (overview, queues, sets, actions, operations, processes, deploys, doctor, groups, acl)
 
 
 class Command(BaseCommand):

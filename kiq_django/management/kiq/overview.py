@@ -56,7 +56,7 @@ def metrics(terminal: Terminal, options: Options) -> None:
 
 def _metrics_arguments(parser: CommandParser) -> None:
     parser.add_argument(
-        "--minutes", type=int, default=60, metavar="N", help="how far back, at most 4320; percentiles up to 480"
+        "--minutes", type=int, default=60, metavar="N", help="how far back, at most 4320"
     )
 
 

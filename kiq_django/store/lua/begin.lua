@@ -3,7 +3,7 @@
 -- KEYS  1 hash of the operation, 2 zset of operations, 3 set of open ones
 -- ARGV  1 its id, 2 time of its start, then fields and values
 -- Returns 1, or 0 when an operation of this id is known already.
-if redis.call('EXISTS', KEYS[1]) == 1 then
+if redis.call('HGET', KEYS[1], 'state') then
   return 0
 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 3))

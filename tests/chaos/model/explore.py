@@ -79,10 +79,10 @@ def _explore(world: World, start: State, depth: int, most: int, first: bool) -> 
 
 
 def _steps(world: World, state: State) -> Iterable[Step]:
-    for step in world.steps(state):
-        after = swept(step.state)
+    for what, ordinary, then in world.steps(state):
+        after = swept(then)
         if after != state:
-            yield step._replace(state=after)
+            yield Step(what, ordinary, after)
 
 
 def _find_ghosts(result: Result, came: dict[State, tuple[State, str] | None], back: dict[State, list[State]]) -> None:

@@ -31,13 +31,12 @@ def swept(state: State) -> State:
     Ends of jobs that were taken back are forgotten: nothing comes of them. The lease of an owner that nobody is any
     more has ended. A reaped one of whom nobody will ever hear is forgotten, as after a day.
     """
-    waiting = {wait.owner for wait in state.waits}
     redis = state.redis
-    if any(held.owner != worker.name for worker in state.workers for held in worker.memory):
-        state = state._replace(workers=tuple(_without_stolen(worker, redis, waiting) for worker in state.workers))
+    if not any("." in owner for owner, _ in redis.owners):
+        return state  # nobody but the living: see `aged`
+    waiting = {wait.owner for wait in state.waits}
     living = {worker.name for worker in state.workers}
-    if len(redis.owners) == len(living):
-        return state
+    state = state._replace(workers=tuple(_without_stolen(worker, redis, waiting) for worker in state.workers))
     named = living | waiting | {call[1] for call in state.late} | {look.owner for look in state.looks if look}
     named |= {held.owner for worker in state.workers for held in worker.memory}
     for owner, lease in redis.owners:
@@ -49,6 +48,8 @@ def swept(state: State) -> State:
 
 
 def _without_stolen(worker: Worker, redis: Redis, waiting: set[str]) -> Worker:
+    if all(held.owner == worker.name for held in worker.memory):
+        return worker
     kept = [
         held
         for held in worker.memory

@@ -53,7 +53,7 @@ class Worker(NamedTuple):
 
     def at(self, *stages: str) -> tuple[Held, ...]:
         """Jobs at one of these stages."""
-        return tuple(held for held in self.memory if held.stage in stages)
+        return tuple([held for held in self.memory if held[0] in stages])
 
 
 class Wait(NamedTuple):
@@ -106,8 +106,9 @@ class State(NamedTuple):
 
     def with_worker(self, number: int, **changes: Any) -> "State":
         """The same with one worker changed."""
+        if "memory" in changes:
+            changes["memory"] = tuple(sorted(changes["memory"]))
         worker = self.workers[number]._replace(**changes)
-        worker = worker._replace(memory=tuple(sorted(worker.memory)))
         return self._replace(workers=(*self.workers[:number], worker, *self.workers[number + 1 :]))
 
     def with_look(self, number: int, look: Look | None) -> "State":

@@ -65,13 +65,14 @@ class World:
     def steps(self, state: State) -> Iterator[Step]:
         """Everything that may happen next."""
         for party in self._parties:
-            for step in party.steps(state):
-                yield step._replace(state=self._begun(step.state)) if self._eager else step
+            for what, ordinary, after in party.steps(state):
+                yield Step(what, ordinary, self._begun(after) if self._eager else after)
 
     def _begun(self, state: State) -> State:
         """Threads are quick to begin what is there for them."""
         for number, worker in enumerate(state.workers):
-            free = self._threads - len(worker.at(RUNNING))
-            for held in worker.at(TAKEN)[: max(0, free)]:
+            waiting = worker.at(TAKEN) if worker.memory else ()
+            free = self._threads - len(worker.at(RUNNING)) if waiting else 0
+            for held in waiting[: max(0, free)]:
                 state = moved(state, number, held, RUNNING).counted("runs", held.raw, 1)
         return state

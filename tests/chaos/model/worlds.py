@@ -34,8 +34,10 @@ def setting(*, rules: dict[str, Any] | None = None, **start: int) -> Setting:
 LAZY = {"eager": False}
 WAITING = {"waiters": True}
 SMALL = {
-    "a crash, a failure, a loss": setting(crash=1, fail=1, loss=1),
-    "a crash and a stall": setting(crash=1, stall=1),
+    "a crash and a loss": setting(crash=1, loss=1),
+    "a crash and a failure": setting(crash=1, fail=1),
+    "a failure and a loss": setting(fail=1, loss=1),
+    "a crash and a stall": setting(queued=1, crash=1, stall=1),
     "a stall and a loss": setting(stall=1, loss=1),
     "a stall and a failure": setting(stall=1, fail=1),
     "a stall between two scripts": setting(stall=1, rules={"in_halves": True}),
@@ -58,6 +60,8 @@ SMALL = {
 }
 """Seconds each."""
 LARGE = {
+    "a crash, a failure, a loss": setting(crash=1, fail=1, loss=1),
+    "two jobs, a crash, a stall": setting(crash=1, stall=1),
     "a crash, a loss, a stall, a failure": setting(crash=1, loss=1, stall=1, fail=1),
     "two crashes and a loss": setting(crash=2, loss=1),
     "a stop and a stall": setting(stop=1, stall=1),

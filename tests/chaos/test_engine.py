@@ -1,0 +1,45 @@
+"""The engine's own code at the moments that the model found."""
+
+import threading
+
+import pytest
+
+from kiq_django.worker.buffer import Buffer, Seat
+from kiq_django.worker.config import CapsuleConfig
+from kiq_django.worker.fetcher import Fetcher
+from kiq_django.worker.reaper import Reaper
+from tests.support import wait_for
+
+
+@pytest.fixture
+def begun(store):
+    """A fetcher and one thread; the list has what the thread took."""
+    taken = []
+    buffer = Buffer()
+    capsule = CapsuleConfig(queues={"default": 0}, concurrency=1)
+    fetcher = Fetcher(capsule, "test", store, buffer, lease=30, audit_every=0.05)
+
+    def take():
+        seat = Seat()
+        while (work := buffer.take(seat)) is not None:
+            taken.append(work)
+            fetcher.finish(work)
+
+    thread = threading.Thread(target=take, daemon=True)
+    thread.start()
+    fetcher.start()
+    yield taken
+    fetcher.abandon()
+    assert fetcher.join(5)
+    buffer.close()
+    thread.join(5)
+
+
+@pytest.mark.xfail(strict=True, reason="what is adopted begins before anybody has asked whether its owner was reaped")
+def test_what_is_adopted_begins_only_under_a_lease(store, begun):
+    """The wait of a cut connection may still bring a job to an owner that was reaped: its reaper takes it back."""
+    [owner] = wait_for(lambda: store.working.owners("default"))
+    Reaper(store, 5, 30).reap("default", owner, force=True)
+    store.link.call("LPUSH", store.keys.working("default", owner), b"what a late wait brought")
+    wait_for(lambda: len(store.working.owners("default")) == 2, what="a new name")
+    assert begun == []
