@@ -129,7 +129,6 @@ class _Quest:
         yield from self._hinted()
         yield self._failed()
         yield self._running()
-        self._queues = [queue.name for queue in Queue.all(self._store)]
         yield from self._near()
         yield self._taken()
         yield from self._through()
@@ -171,6 +170,7 @@ class _Quest:
 
     def _near(self, came: float | None = None) -> Iterator[JobRecord | None]:
         """Where it should be in its queue, or where it is if it came there since then."""
+        self._queues = [queue.name for queue in Queue.all(self._store)]
         yield from self._in_queues(self._queues, came)
 
     def _in_queues(self, queues: Sequence[str], came: float | None) -> Iterator[JobRecord | None]:

@@ -119,7 +119,7 @@ def test_several_queues(fill_queue):
     wanted = Queue("long").page(5_000, 1)[0].jid
     found = look_up(wanted, Budget(jobs=5_000))
     assert (found.job.queue, found.job.jid) == ("long", wanted)
-    assert {look.queue for look in found.looks if look.complete} >= set("abcdefghijklm")
+    assert {look.queue for look in found.looks if look.complete} >= set("abcdefghijkl")
 
 
 # --- in the sets, and with workers ---

@@ -51,6 +51,7 @@ class MetricsPage(Page):
             "metrics.html",
             title=capfirst(str(self.opts.verbose_name_plural)),
             asked=asked,
+            all_url=asked.address(text=""),
             span=PERIODS[asked.period][1],
             heads=heads(asked),
             lines=lines(shown, sum(job.total_ms for job in table.rows), asked.period, self.admin_site.name),
