@@ -1,6 +1,6 @@
 """A busy program as the dashboard finds it in Redis and in the database: as many jobs of each kind as one asks for.
 
-Payloads have the fields and the size of real ones, some 500 bytes; what failed has an error of one of 60 kinds.
+Payloads have the fields and the size of real ones, some 500 bytes; what failed has one of 20 errors, of 60 kinds with the names of the jobs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kiq_django.jids import TICKS
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 NAMES = [f"{app}.jobs.{verb}" for app in ("shop", "billing", "mail", "stock", "reports", "search")
          for verb in ("charge", "receipt", "digest", "sync", "build", "index", "import_rows", "resize", "notify", "prune")]  # fmt: skip
+FAULTS = [
+    ("billing.errors.CardTimeout", "gateway timed out after %d s", "gateway.py:88 in charge"),
+    ("ConnectionResetError", "[Errno 104] Connection reset by peer (try %d)", "http.py:31 in post"),
+    ("KeyError", "'price_%d'", "prices.py:140 in price_of"),
+    ("MemoryError", "cannot take %d bytes", "build.py:17 in table"),
+    ("django.db.utils.OperationalError", "deadlock detected: process %d waits", "models.py:61 in reserve"),
+]
 ERRORS = [
-    ("billing.errors.CardTimeout", "gateway timed out after %d s", "billing/gateway.py:88 in charge"),
-    ("ConnectionResetError", "[Errno 104] Connection reset by peer (try %d)", "shop/http.py:31 in post"),
-    ("KeyError", "'price_%d'", "shop/prices.py:140 in of"),
-    ("MemoryError", "cannot take %d bytes", "reports/build.py:17 in table"),
-    ("django.db.utils.OperationalError", "deadlock detected: process %d waits", "stock/models.py:61 in reserve"),
+    (error, text, f"{app}/{place}") for app in ("shop", "billing", "mail", "stock") for error, text, place in FAULTS
 ]
 BULK = 2_000
 """Jobs sent at once."""
@@ -63,8 +66,6 @@ class Crowd:
 
     def smaller(self, times: int) -> Crowd:
         """The same program with fewer jobs: all else is as large."""
-        from dataclasses import replace
-
         return replace(self, waiting=self.waiting // times, in_set=self.in_set // times)
 
 

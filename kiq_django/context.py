@@ -21,7 +21,13 @@ class RunningJob:
     __slots__ = ("definition", "is_direct", "opened_connection", "payload", "queue", "stop_flag")
 
     def __init__(
-        self, payload: Payload, queue: str, definition: "Definition | None", stop_flag: StopFlag | None = None
+        self,
+        payload: Payload,
+        queue: str,
+        definition: "Definition | None",
+        stop_flag: StopFlag | None = None,
+        *,
+        is_direct: bool = False,
     ) -> None:
         self.payload = payload
         """As it was fetched; arguments of rich types still encoded."""
@@ -32,7 +38,7 @@ class RunningJob:
         self.stop_flag = stop_flag
         self.opened_connection = False
         """The job made its thread connect to a database, so that somebody must disconnect."""
-        self.is_direct = False
+        self.is_direct = is_direct
         """Made by `perform_now` in this process: it never lay in Redis."""
 
     def __repr__(self) -> str:

@@ -60,12 +60,7 @@ class Outcome:
 
 
 def run(
-    payload: Payload,
-    queue: str,
-    stop_flag: StopFlag | None = None,
-    *,
-    housekeeping: bool = True,
-    is_direct: bool = False,
+    payload: Payload, queue: str, stop_flag: StopFlag | None = None, *, housekeeping: bool = True, direct: bool = False
 ) -> Outcome:
     """Run a job in this thread, an async one on an event loop of its own.
 
@@ -75,7 +70,7 @@ def run(
         stop_flag: what the job sees as `current_job().interrupted`.
         housekeeping: close database connections that are broken or too old, before and after. False where the
             thread belongs to somebody else, who may have a cursor open.
-        is_direct: made by `perform_now`, so that nobody can have changed it on its way.
+        direct: made by `perform_now`, so that nobody can have changed it on its way.
 
     Returns:
         The outcome, whatever the job raised: `SystemExit` and `MemoryError` are failures of the job too.
@@ -84,8 +79,7 @@ def run(
         KeyboardInterrupt: the process is to end.
     """
     definition = registry.find(payload.name) or routing.wrapped(payload)
-    running = RunningJob(payload, queue, definition, stop_flag)
-    running.is_direct = is_direct
+    running = RunningJob(payload, queue, definition, stop_flag, is_direct=direct)
     outcome = Outcome(payload, queue, definition)
     token = current.set(running)
     try:

@@ -43,7 +43,7 @@ class JobListPage(ListPage):
         may = jobtext.may_see_arguments(request)
         return [column for column in self.columns if may or column != "arguments"]
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+    def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
         return jobactions.list_actions(request, self.place.kind)
 
     def url_of(self, row: Any) -> str:

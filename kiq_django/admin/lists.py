@@ -145,10 +145,10 @@ class ListPage(Page):
         return RowList
 
     def response_action(  # type: ignore[override]
-        self, request: HttpRequest, queryset: Any
+        self, request: HttpRequest, queryset: Any, **more: Any
     ) -> HttpResponseBase | None:
-        """An action gets `Chosen`, not `Rows`."""
-        return super().response_action(request, Chosen(queryset))  # type: ignore[arg-type]
+        """An action gets `Chosen`, not `Rows`. Django 6.1 also says where on a page the action stands."""
+        return super().response_action(request, Chosen(queryset), **more)  # type: ignore[arg-type]
 
     def rows(self, request: HttpRequest) -> Rows:
         """Everything that the list shows without filters."""

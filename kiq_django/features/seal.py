@@ -15,7 +15,7 @@ A job whose seal is missing or wrong goes to the dead set with the reason. None 
 import hmac
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -94,7 +94,8 @@ def _signature(content: bytes, key: bytes) -> str:
 
 def _keys() -> tuple[bytes, ...]:
     """The newest first."""
-    own = conf.get().seal.keys or (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS)
+    own: Sequence[str | bytes] = conf.get().seal.keys
+    own = own or (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS)
     return tuple(_derived(force_bytes(key)) for key in own)
 
 

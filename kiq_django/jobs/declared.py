@@ -112,7 +112,7 @@ class Job(Generic[P, R]):
         """
         payload = self._payload(self._planned(), args, kwargs, clock.now())
         read = Payload.decode(payload.encode())
-        outcome = execution.run(read, read.queue, housekeeping=False, is_direct=True)
+        outcome = execution.run(read, read.queue, housekeeping=False, direct=True)
         if outcome.error is not None:
             raise outcome.error
         return outcome.result  # type: ignore[no-any-return]

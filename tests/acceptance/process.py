@@ -20,11 +20,19 @@ READY = "Stop with Ctrl-C"
 class WorkerProcess:
     """Starts at once; `ready` waits until it takes jobs."""
 
-    def __init__(self, url: str, directory: Path, *options: str, kiq: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        directory: Path,
+        *options: str,
+        kiq: dict[str, Any] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self.log = directory / f"worker-{os.urandom(3).hex()}.log"
         environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings",
+            **(environment or {}),
             "KIQ_TEST_URL": url,
             "KIQ_TEST_DIRECTORY": str(directory),
             "KIQ_TEST_KIQ": json.dumps(kiq or {}),

@@ -33,7 +33,7 @@ def test_a_job_has_its_figures(viewer, ran):
     text = page.content.decode()
     assert page.status_code == 200
     told = [cell(page, "shop.pay", each).text for each in ("Runs", "Failed", "Fail rate", "Total time", "Average")]
-    assert told == ["125", "25", "20%", "10.8 s", "108 ms"]
+    assert told == ["125", "25", "20%", "11 s", "108 ms"]
     assert cell(page, "shop.pay", "p50").text == "26 ms"
     assert cell(page, "shop.pay", "Wait p95").text == "19 ms"
     assert 'href="/admin/kiq/jobmetrics/shop.pay/?period=1h"' in text
@@ -186,8 +186,12 @@ def test_failures_of_this_job(viewer, ran, put):
     put("retry", 60, error_class="billing.CardTimeout", error_message="after 10 s", retry_count=1)
     put("dead", -5, error_class="ValueError", error_message="token=canary")
     put("dead", -5, name="shop.jobs.other", error_class="KeyError", error_message="x")
+    assert "Not all failures are counted yet." in viewer.get(f"{PAGE}shop.jobs.pay/").content.decode()
+    for place in ("retry", "dead"):
+        viewer.get(f"/admin/kiq/{place}job/groups/")
     page = viewer.get(f"{PAGE}shop.jobs.pay/")
     text = page.content.decode()
+    assert "Not all" not in text
     assert {line.title for line in page.context["failures"].lines} == {"billing.CardTimeout", "ValueError"}
     assert 'href="/admin/kiq/deadjob/?job=shop.jobs.pay"' in text
     (line,) = [line for line in page.context["failures"].lines if line.place == "retry"]
@@ -229,7 +233,7 @@ def test_a_name_that_no_address_can_hold(viewer, ran):
 def test_an_unknown_job(viewer):
     page = viewer.get(f"{PAGE}nobody/")
     assert page.status_code == 200
-    assert "No job ran" not in page.content.decode()
+    assert "It did not run in the last 1 h." in page.content.decode()
     assert "declares no job of this name" in page.content.decode()
 
 

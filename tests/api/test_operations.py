@@ -168,6 +168,24 @@ def test_move_to_another_queue(store, operations, fill, finish, in_queue, jids, 
     assert jids("default") == []
 
 
+@pytest.mark.parametrize("place", ["queue", *SETS])
+@pytest.mark.parametrize("verb", ["retry", "kill", "reschedule", "move"])
+def test_inside_of_a_job_nothing_changes_but_where_when_and_how_often(
+    operations, fill, finish, in_set, in_queue, target, place, verb
+):
+    """A signature over the rest still holds."""
+    if verb not in VERBS[place]:
+        return
+    fill(place, 1, retry_count=3, tags=["a"], at=1.0, foreign={"x": [1]})
+    ((before, *_),) = [in_queue()] if place == "queue" else in_set(place)
+    options = {"reschedule": {"when": clock.now() + 9}, "move": {"to": "mail"}}.get(verb, {})
+    finish(operations.start(verb, target(place), **options))
+    (after,) = [job for name in SETS for job, _ in in_set(name)] + in_queue() + in_queue("mail")
+    names = {*before.document, *after.document}
+    changed = {name for name in names if before.document.get(name) != after.document.get(name)}
+    assert changed <= {"queue", "at", "enqueued_at", "retry_count"}
+
+
 def test_a_job_that_was_moved_by_hand_does_not_go_back(store, operations, finish, in_set):
     payload = Payload.new("a", [], {}, queue="old", retry=True, now=1.0)
     store.queues.push([Entry("new", payload.encode())])
@@ -574,6 +592,17 @@ def test_all_and_open(operations):
     assert operations.find(NOBODY) is None
     assert operations.step(NOBODY) is None
     assert not operations.cancel(NOBODY)
+
+
+def test_started_twice_with_one_token_it_is_one(operations, fill, finish):
+    fill("dead", 3)
+    first = operations.start("delete", DeadSet(), token="t0ken", by="ada")
+    finish(first)
+    fill("dead", 3)
+    second = operations.start("delete", DeadSet(), token="t0ken", by="bob")
+    assert (second.id, second.state, second.by, second.done) == ("t0ken", "done", "ada", 3)
+    assert DeadSet().size == 3
+    assert len(operations.all()) == 1
 
 
 def test_an_operation_that_was_flushed_is_forgotten(store, operations):

@@ -8,15 +8,13 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
-from kiq_django import links, models, redaction
-from kiq_django.admin import jobtext, rights
+from kiq_django import models, redaction
+from kiq_django.admin import jobtext, links, rights
 from kiq_django.admin.lazily import api, store, submodule
 
 if TYPE_CHECKING:
     from kiq_django.api import FailureCount, FailureGroup
 
-SECONDS: Final = 0.02
-"""That a page of metrics may count on, for each set; the pages of groups take more."""
 MOST_SHOWN: Final = 10
 PLACES: Final = {"retry": models.RetryJob, "dead": models.DeadJob}
 
@@ -41,29 +39,33 @@ class Failures:
     """The largest groups."""
     lists: tuple[tuple[str, str], ...]
     """Name and address of each list that this person may see, with the jobs of this name alone."""
-    is_counted: bool
-    """All jobs of both sets were looked at."""
+    counted_at: float | None
+    """Epoch seconds: nothing that is told is older. None when there is nothing to count."""
+    uncounted: str
+    """The address that counts on, when not all was looked at."""
 
 
 def of_job(name: str, request: HttpRequest, site: str) -> Failures:
-    """Of what this person may see; three round trips a set at most, where its count is to go on."""
+    """Of what this person may see, as far as it is counted: one round trip a set. The pages of groups count on."""
     lines: list[Line] = []
-    lists, counted = [], True
+    lists, counts = [], []
+    uncounted = ""
     for place, model in PLACES.items():
         if not rights.may(request, f"view_{model._meta.model_name}"):
             continue
-        url = links.url_of_list(model, site)
+        url, count = links.url_of_list(model, site), _count(place)
         lists.append((str(model._meta.verbose_name_plural), f"{url}?{urlencode({'job': name})}"))
-        count = _count(place)
-        counted &= count.complete
         lines += [_line(place, group, url) for group in count.groups if group.name == name]
+        if count.total:
+            counts.append(count.counted_at)
+            uncounted = uncounted if count.complete else f"{url}groups/"
     lines.sort(key=lambda line: -line.count)
-    return Failures(tuple(lines[:MOST_SHOWN]), tuple(lists), counted)
+    return Failures(tuple(lines[:MOST_SHOWN]), tuple(lists), min(counts, default=None), uncounted)
 
 
 def _count(place: Any) -> FailureCount:
-    budget = submodule("budget").Budget(SECONDS)
-    found: FailureCount = api.FailureGroups(place, store()).count(budget)
+    no_time = submodule("budget").Budget(seconds=0.0, jobs=0)
+    found: FailureCount = api.FailureGroups(place, store()).count(no_time)
     return found
 
 

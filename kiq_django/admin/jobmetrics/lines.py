@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
-from kiq_django import links, models
-from kiq_django.admin import formats, jobtext
+from kiq_django import models
+from kiq_django.admin import formats, jobtext, links
 from kiq_django.admin.jobmetrics.asked import Asked
 from kiq_django.admin.jobmetrics.changes import Change
 from kiq_django.admin.jobmetrics.columns import COLUMNS, FIGURES, Column, milliseconds

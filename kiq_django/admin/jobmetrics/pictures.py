@@ -22,7 +22,12 @@ CUT_FROM: Final = {"1h": ("1h", 60), "8h": ("24h", 48), "24h": ("24h", 144), "72
 """Of which kept chart the last so many steps are a period."""
 FEWEST_ROWS: Final = 8
 """Of a picture by run time: with fewer buckets one cannot see where they lie."""
+MOST_COLUMNS: Final = 50
+"""Of such a picture."""
 PERCENTILES: Final = ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))
+
+Step = tuple[datetime, Sequence[int]]
+"""Begin and runs by bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,9 @@ def runs(job: JobFigures, marks: Mapping[datetime, str]) -> Any:
 
 def _throughput(steps: Any, marks: Mapping[datetime, str]) -> Any:
     points = [charts.Point(at, runs - failures, failures) for at, runs, failures in steps]
-    return charts.throughput(points, [charts.Mark(at, label) for at, label in marks.items()], key="metrics-runs")
+    # A step goes by its begin: what was deployed within the last one stands there.
+    shown = [charts.Mark(min(at, points[-1].at), label) for at, label in marks.items()]
+    return charts.throughput(points, shown, key="metrics-runs")
 
 
 def heat(job: JobFigures, what: Literal["run", "wait"]) -> Any:
@@ -68,10 +75,19 @@ def heat(job: JobFigures, what: Literal["run", "wait"]) -> Any:
     found = job.heat_map(what)
     if not found.most:
         return None
-    rows = _rows([sum(counts) for counts in zip(*(counts for _at, counts in found.columns), strict=True)])
-    columns = [charts.Column(at, tuple(counts[rows.start : rows.stop])) for at, counts in found.columns]
+    steps = _wider(found.columns)
+    rows = _rows(histogram.merge(counts for _at, counts in steps))
+    columns = [charts.Column(at, tuple(counts[rows.start : rows.stop])) for at, counts in steps]
     title = _("Run time over time") if what == "run" else _("Wait in the queue over time")
     return charts.heatmap(columns, [bucket(row) for row in rows], title, width=420, key=f"metrics-{what}")
+
+
+def _wider(steps: Sequence[Step]) -> Sequence[Step]:
+    """Two steps together, where half a page has no room for each."""
+    if len(steps) <= MOST_COLUMNS:
+        return steps
+    pairs = zip(steps[::2], [*steps[1::2], None][: len(steps[::2])], strict=True)
+    return [(first[0], histogram.merge([first[1], second[1]]) if second else first[1]) for first, second in pairs]
 
 
 def spread(job: JobFigures) -> Any:

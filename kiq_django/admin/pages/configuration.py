@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
-from kiq_django import conf
+from kiq_django import conf, redaction
 from kiq_django.admin.lazily import store, submodule
 from kiq_django.admin.page import Page
 from kiq_django.sections import SECTIONS
@@ -66,7 +66,9 @@ def _sections() -> Iterator[tuple[str, list[Row]]]:
 
 def _row(section: Any, name: str, key: str | None = None) -> Row:
     value = getattr(section, name)
-    return Row(key or name.upper(), repr(value), value == getattr(type(section)(), name))
+    is_default = value == getattr(type(section)(), name)
+    is_shown = is_default or next(each.repr for each in fields(section) if each.name == name)
+    return Row(key or name.upper(), repr(value) if is_shown else redaction.MASK, is_default)
 
 
 def _queue(queue: Any) -> str:

@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.text import capfirst
 
-from kiq_django import clock, links, models, plugins
-from kiq_django.admin import jobtext
+from kiq_django import clock, models, plugins
+from kiq_django.admin import jobtext, links
 from kiq_django.admin.jobmetrics import declaration, failures, pictures
 from kiq_django.admin.jobmetrics.asked import PERIODS, Asked
 from kiq_django.admin.jobmetrics.columns import FIGURES

@@ -1,0 +1,92 @@
+"""The pages of metrics in a browser."""
+
+import random
+
+import pytest
+
+from kiq_django import clock
+from kiq_django.api import Metrics
+from tests.admin.figures import ran, seen  # noqa: F401 - a fixture
+from tests.browser.looks import axe, expect, shot, width
+
+PAGE = "/admin/kiq/jobmetrics/"
+JOBS = {
+    "shop.jobs.charge_card": (40, 450, 0.04),
+    "mail.jobs.send_receipt": (120, 90, 0.002),
+    "reports.jobs.build_monthly_report": (1, 42_000, 0.0),
+    "photos.jobs.resize": (60, 700, 0.0),
+    "search.jobs.reindex_product": (90, 35, 0.0),
+    "billing.jobs.sync_invoices_with_the_accounting_system": (4, 5_200, 0.35),
+    "shop.jobs.expire_carts": (1, 1_800, 0.0),
+    "push.jobs.notify": (200, 25, 0.01),
+}
+"""Runs a minute, milliseconds of a usual one, share that fails."""
+
+
+def counted(chance, runs, usual, failing):
+    """What one worker has counted of one job in a minute."""
+    number = max(0, round(chance.gauss(runs, runs / 5)))
+    failures = sum(chance.random() < failing for _ in range(number))
+    run = [chance.lognormvariate(0, 0.5) * usual for _ in range(number - failures)]
+    return seen(run, [chance.lognormvariate(0, 1.2) * 60 for _ in range(number)], failures)
+
+
+@pytest.fixture
+def busy(store):
+    """Two hours of a shop's life, with a deploy; then the card service gets slow."""
+    chance, now = random.Random(7), clock.now()
+    for minute in range(120):
+        slow = 4 if minute < 20 else 1
+        figures = {
+            name: counted(chance, runs, usual * (slow if "card" in name else 1), failing * slow)
+            for name, (runs, usual, failing) in JOBS.items()
+        }
+        store.ledger.write({name: each for name, each in figures.items() if each.runs}, now - 60 * minute)
+    Metrics(store, now=now - 25 * 60).mark("3f2a91c")
+
+
+@pytest.fixture
+def failed(put):
+    """Some failures that wait."""
+    for number in range(12):
+        error = {"error_class": "billing.CardTimeout", "error_message": f"gateway timed out after {number} s"}
+        put("retry", 60 * number, name="shop.jobs.charge_card", retry_count=2, failed_at=clock.now() - 900, **error)
+    put("dead", -500, name="shop.jobs.charge_card", error_class="ValueError", error_message="no such card")
+
+
+@pytest.mark.parametrize("address", [PAGE, f"{PAGE}shop.jobs.charge_card/", f"{PAGE}nobody/"])
+def test_everybody_can_use_it(boss_page, busy, failed, address):
+    boss_page.goto(address)
+    axe(boss_page)
+
+
+@pytest.mark.parametrize("address", [PAGE, f"{PAGE}shop.jobs.charge_card/", f"{PAGE}{'x' * 300}/"])
+def test_nothing_is_wider_than_a_small_screen(boss_page, busy, failed, address):
+    width(boss_page, "narrow")
+    boss_page.goto(address)
+    assert boss_page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_sorting_and_search_work_without_a_script(page_as, boss_page, busy):
+    page = page_as(java_script_enabled=False)
+    page.context.add_cookies(boss_page.context.cookies())
+    page.goto(PAGE)
+    page.get_by_role("link", name="p99", exact=True).click()
+    expect(page.locator("tbody tr").first).to_contain_text("build_monthly_report")
+    page.get_by_label("Name").fill("jobs.re")
+    page.get_by_label("Sort by").select_option(label="Runs")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("tbody tr").first).to_contain_text("reindex_product")
+    page.get_by_role("link", name="search.jobs.reindex_product").click()
+    expect(page.locator("h1").last).to_contain_text("search.jobs.reindex_product")
+
+
+def test_pictures(boss_page, busy, failed):
+    boss_page.goto(PAGE)
+    assert len(shot(boss_page, "metrics")) == 4
+    for place in ("retry", "dead"):
+        boss_page.goto(f"/admin/kiq/{place}job/groups/")
+    boss_page.goto(f"{PAGE}shop.jobs.charge_card/")
+    assert len(shot(boss_page, "metrics-job")) == 4
+    boss_page.goto(f"{PAGE}tests.jobsapp.jobs.invoice/")
+    assert len(shot(boss_page, "metrics-nothing")) == 4

@@ -1,0 +1,113 @@
+"""A worker is killed at each step of the protocol. Whatever the step, every job runs, and what runs twice was in flight."""
+
+import signal
+import time
+from collections import Counter
+
+import pytest
+
+from kiq_django import payload
+from kiq_django.exceptions import MalformedPayload
+from kiq_django.store.queues import Entry
+from kiq_django.worker.reaper import Reaper
+from tests.acceptance.process import WorkerProcess, effects
+from tests.chaos.app.crash import KILLED, LAST_STEPS, STEPS
+from tests.support import wait_for
+
+pytestmark = pytest.mark.acceptance
+
+QUEUE = "default"
+WORKER = {"heartbeat": 0.2, "lease": 30, "poll_interval": 0.1}
+TOUCHED = range(10)
+LATER = range(100, 103)
+ORPHANS = range(200, 203)
+FAILING = range(2)
+UNREADABLE = [b"{on the queue", b"{on the schedule"]
+
+
+def encoded(name, number):
+    module = "tests.chaos.app.jobs" if name == "hold" else "tests.acceptance.app.jobs"
+    made = payload.Payload.new(f"{module}.{name}", [number], {}, queue=QUEUE, retry=True, now=1.5)
+    return made.encode()
+
+
+def label(raw):
+    """What a job writes when it runs."""
+    try:
+        job = payload.Payload.decode(raw)
+    except MalformedPayload:
+        return ""
+    return f"{job.name.rpartition('.')[2]} {job.args[0]}"
+
+
+@pytest.fixture
+def expected(store, tmp_path):
+    """Something for every step to do. Returns how often each job is to run."""
+    orphans = [encoded("touch", number) for number in ORPHANS]
+    store.queues.push([Entry(QUEUE, raw) for raw in orphans])
+    store.working.register("gone:1:a", [QUEUE], 0)
+    assert len(store.working.turn([], "gone:1:a", [QUEUE], 99).taken) == len(orphans)
+    store.queues.push([Entry(QUEUE, encoded("touch", number)) for number in TOUCHED])
+    store.queues.push([Entry(QUEUE, encoded("fail", number)) for number in FAILING])
+    store.queues.push([Entry(QUEUE, encoded("touch", number), time.time() + 1) for number in LATER])
+    store.queues.push([Entry(QUEUE, UNREADABLE[0]), Entry(QUEUE, UNREADABLE[1], 1.0)])
+    touched = {f"touch {number}": 1 for number in (*TOUCHED, *LATER, *ORPHANS)}
+    return Counter({**touched, **{f"fail {number}": 2 for number in FAILING}})
+
+
+@pytest.fixture
+def doomed(store, server_url, tmp_path):
+    """Start a worker that dies at a step, and see it die."""
+
+    def died(step):
+        environment = {"KIQ_CHAOS_CRASH": step, "DJANGO_SETTINGS_MODULE": "tests.chaos.settings"}
+        options = ("-c", "2", "-t", "0.1", "-v", "0")
+        process = WorkerProcess(server_url, tmp_path, *options, kiq={"WORKER": WORKER}, environment=environment)
+        try:
+            if step in LAST_STEPS:
+                wait_for(lambda: effects(tmp_path)["hold 1"], 20)
+                process.send(signal.SIGTERM)
+            assert process.wait(20) == KILLED, process.output
+        finally:
+            process.process.kill()
+        wait_for(lambda: not any(name == "kiq:fetch" for name in clients(store)), what="the server to notice")
+
+    return died
+
+
+def clients(store):
+    return [each["name"] for each in store.link.client.client_list()]
+
+
+def held(store):
+    """What lies on working lists."""
+    owners = store.working.owners(QUEUE)
+    return [raw for owner in owners for _, raw in store.working.held(owner, [QUEUE])]
+
+
+def left(store):
+    """What lies anywhere but in the dead set."""
+    waiting = store.queues.sizes([QUEUE])[QUEUE] + store.sets.count("retry") + store.sets.count("schedule")
+    return waiting + len(held(store))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_crash_loses_nothing(step, expected, doomed, survivor, store, tmp_path):
+    if step in LAST_STEPS:
+        store.queues.push([Entry(QUEUE, encoded("hold", 1))])
+        expected.update(["hold 1", "held 1"])
+    doomed(step)
+    in_flight = Counter(map(label, held(store)))
+    for owner, lease in store.working.owners(QUEUE).items():
+        if lease >= 0:
+            Reaper(store, 5, 30).reap(QUEUE, owner, force=True)
+    (tmp_path / "go").touch()
+    survivor()
+    wait_for(lambda: not left(store), 30, "all work to be done")
+    seen = effects(tmp_path)
+    assert expected - seen == Counter(), "lost"
+    assert seen - expected <= in_flight, "ran twice, and was not in flight"
+    dead = [raw for raw, _ in store.sets.page("dead", 0, 99)]
+    assert sorted(filter(None, map(label, dead))) == [f"fail {number}" for number in FAILING]
+    assert set(UNREADABLE) <= set(dead)
+    assert len(dead) == len(UNREADABLE) + len(FAILING)
