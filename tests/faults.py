@@ -155,6 +155,11 @@ class Server:
         wait_for(self.answers, what="the server's first answer")
         return self
 
+    @property
+    def is_up(self) -> bool:
+        """Whether there is a process, frozen or not."""
+        return self._process is not None
+
     def kill(self) -> None:
         """As a crash would."""
         if self._process is not None:

@@ -24,20 +24,24 @@ def cell(page, name, label):
     return found
 
 
+def text(page, name, label):
+    return cell(page, name, label).text.replace("\N{NO-BREAK SPACE}", " ")
+
+
 # --- all jobs ---
 
 
 def test_a_job_has_its_figures(viewer, ran):
     ran("shop.pay", [20] * 90 + [900] * 10, [5] * 100, failures=25)
     page = viewer.get(PAGE)
-    text = page.content.decode()
     assert page.status_code == 200
-    told = [cell(page, "shop.pay", each).text for each in ("Runs", "Failed", "Fail rate", "Total time", "Average")]
+    told = [text(page, "shop.pay", each) for each in ("Runs", "Failed", "Fail rate", "Total time", "Average")]
     assert told == ["125", "25", "20%", "11 s", "108 ms"]
-    assert cell(page, "shop.pay", "p50").text == "26 ms"
-    assert cell(page, "shop.pay", "Wait p95").text == "19 ms"
-    assert 'href="/admin/kiq/jobmetrics/shop.pay/?period=1h"' in text
-    assert "Throughput" in text
+    assert text(page, "shop.pay", "p50") == "26 ms"
+    assert text(page, "shop.pay", "Wait p95") == "19 ms"
+    html = page.content.decode()
+    assert 'href="/admin/kiq/jobmetrics/shop.pay/?period=1h"' in html
+    assert "Throughput" in html
 
 
 def test_totals_are_of_all_pages(viewer, ran, monkeypatch):
@@ -163,8 +167,10 @@ def test_one_job(viewer, ran, store):
     Metrics(store).mark("3f2a")
     page = viewer.get(f"{PAGE}{RECORD}/")
     text = page.content.decode()
-    told = {str(label): shown for label, shown, _ in page.context["figures"]}
-    assert (told["Runs"], told["Failed"], told["Average"]) == ("60", "5", "386 ms")
+    told = {str(number.label): number for number in page.context["figures"]}
+    assert [told[each].text for each in ("Runs", "Failed", "Total time", "p95")] == ["60", "5", "21 s", "4.7 s"]
+    assert (told["Failed"].note, told["Total time"].note) == ("8.3%", "386 ms on average")
+    assert told["Runs"].change.amount == "\N{MULTIPLICATION SIGN}6.0"
     for expected in ("Run time over time", "Wait in the queue over time", "Runs by run time", "3f2a", "p50", "p95 p99"):
         assert expected in text
     assert text.count("<figure") == 4

@@ -162,5 +162,5 @@ def test_whatever_happens_meanwhile(store, monkeypatch):
     monkeypatch.setattr(Model, "store", store)
     checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
     run_state_machine_as_test(
-        Model, settings=settings(max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=checks)
+        Model, settings=settings(max_examples=40, stateful_step_count=20, deadline=None, suppress_health_check=checks)
     )

@@ -72,11 +72,11 @@ def test_sorting_and_search_work_without_a_script(page_as, boss_page, busy):
     page.context.add_cookies(boss_page.context.cookies())
     page.goto(PAGE)
     page.get_by_role("link", name="p99", exact=True).click()
-    expect(page.locator("tbody tr").first).to_contain_text("build_monthly_report")
+    expect(page.locator(".kiq-cards tbody tr").first).to_contain_text("build_monthly_report")
     page.get_by_label("Name").fill("jobs.re")
     page.get_by_label("Sort by").select_option(label="Runs")
     page.get_by_role("button", name="Show").click()
-    expect(page.locator("tbody tr").first).to_contain_text("reindex_product")
+    expect(page.locator(".kiq-cards tbody tr").first).to_contain_text("reindex_product")
     page.get_by_role("link", name="search.jobs.reindex_product").click()
     expect(page.locator("h1").last).to_contain_text("search.jobs.reindex_product")
 

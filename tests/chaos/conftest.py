@@ -10,9 +10,18 @@ from kiq_django.worker.config import CapsuleConfig, WorkerConfig
 from kiq_django.worker.launcher import Launcher
 from tests.acceptance.app import jobs as acceptance_jobs
 from tests.chaos.app import jobs as chaos_jobs
+from tests.chaos.nursery import Nursery
 
 JOBS = (acceptance_jobs, chaos_jobs)
 """Imported so that a worker in this process knows them too."""
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Makes workers in no time."""
+    made = Nursery()
+    yield made
+    made.close()
 
 
 @pytest.fixture

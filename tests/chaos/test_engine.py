@@ -1,9 +1,10 @@
-"""The engine's own code at the moments that the model found."""
+"""The engine's own code at moments that models and runs found."""
 
 import threading
 
 import pytest
 
+from kiq_django import conf
 from kiq_django.worker.buffer import Buffer, Seat
 from kiq_django.worker.config import CapsuleConfig
 from kiq_django.worker.fetcher import Fetcher
@@ -43,3 +44,19 @@ def test_what_is_adopted_begins_only_under_a_lease(store, begun):
     store.link.call("LPUSH", store.keys.working("default", owner), b"what a late wait brought")
     wait_for(lambda: len(store.working.owners("default")) == 2, what="a new name")
     assert begun == []
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a reaper that looks no oftener than every half lease takes each look for a late one"
+)
+def test_the_shortest_lease_that_is_allowed_ends_too(store):
+    heartbeat, lease = 0.1, 0.2
+    assert conf.lease_trouble(lease, heartbeat) is None
+    store.working.register("gone", ["default"], 0)
+    reaper = Reaper(store, heartbeat, lease)
+    reaper.start()
+    try:
+        wait_for(lambda: store.working.owners("default")["gone"] < 0, timeout=15 * lease)
+    finally:
+        reaper.stop()
+        reaper.join(5)

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,11 @@ def name_of(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imported(tree: ast.AST) -> Iterator[str]:
     """The dotted name of everything that a file imports."""
     for node in ast.walk(tree):
@@ -64,12 +70,17 @@ def called(tree: ast.AST) -> Iterator[str]:
 def users_of(*names: str) -> set[str]:
     """Files that call one of these, under whatever they are attributes of."""
     pattern = re.compile(rf"(?:.*\.)?(?:{'|'.join(names)})")
-    return {name_of(path) for path in FILES if any(map(pattern.fullmatch, called(ast.parse(path.read_text()))))}
+    return {name_of(path) for path in FILES if any(map(pattern.fullmatch, calls_of(path)))}
+
+
+@cache
+def calls_of(path: Path) -> frozenset[str]:
+    return frozenset(called(tree_of(path)))
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_nothing_reads_data_as_code(path):
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     assert {name.partition(".")[0] for name in imported(tree)} & READERS_THAT_RUN_CODE == set()
     assert {name.removeprefix("builtins.") for name in called(tree)} & BUILTINS_THAT_RUN_CODE == set()
 
@@ -78,7 +89,7 @@ def test_yaml_is_read_safely_and_in_one_place():
     uses = {
         (name_of(path), node.attr)
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "yaml"
     }
     assert {file for file, _ in uses} <= {"management/worker_options.py"}
@@ -101,7 +112,7 @@ def test_no_program_is_started_by_a_shell():
     shells = [
         name_of(path)
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.keyword) and node.arg == "shell"
     ]
     assert shells == []

@@ -178,7 +178,7 @@ def read_everything(record):
 
 
 def test_whoever_looks_at_it_sees_something(store):
-    raws = fuzz(4)
+    raws = fuzz(4)[::3]
     for name in ("schedule", "retry", "dead"):
         for number, raw in enumerate(raws):
             store.sets.add(name, raw, number)

@@ -39,7 +39,7 @@ def test_a_process_that_is_none(member, served, store):
     store.link.call("SADD", store.keys.processes(), member)
     serve = served()
     serve(1)
-    assert len(list(ProcessSet(store))) == 1
+    wait_for(lambda: len(list(ProcessSet(store))) == 1)
     assert list(WorkSet(store)) == []
     store.processes.prune()
 

@@ -146,6 +146,7 @@ def test_it_opens_with_a_table_of_what_goes_in_and_out(name):
 def test_the_flags_are_for_servers_that_know_them():
     plain, flagged = scripts.load("settle", False), scripts.load("settle", True)
     assert flagged.text == scripts.SHEBANG + plain.text
+    assert scripts.load("search", True).text == scripts.SHEBANG_OF_READERS + scripts.load("search", False).text
     assert flagged.sha != plain.sha
 
 
@@ -273,6 +274,22 @@ def pluck(store):
 
 
 SCENES |= {scene.__name__: scene for scene in (begin, claim, cancel, stretch, remove, pluck)}
+
+
+def search(store):
+    store.sets.add("retry", b"job", 1)
+    yield
+    window = store.search.window(store.search.job_set("retry"), [[b"ob"]], 1)
+    assert [(hit.raw, hit.score) for hit in window.hits] == [(b"job", 1.0)]
+
+
+def locate(store):
+    store.queues.push([Entry("a", b'{"enqueued_at":%d}' % second) for second in (1, 2, 3)])
+    yield
+    assert store.search.locate(["a"], 2.0) == [(1, 3)]
+
+
+SCENES |= {scene.__name__: scene for scene in (search, locate)}
 
 
 @pytest.fixture(params=scripts.names())

@@ -102,7 +102,8 @@ def _line(job: JobFigures, total_ms: float, period: str, site: str) -> Line:
 
 def _cell(column: Column, job: JobFigures, total_ms: float) -> Cell:
     tone = "bad" if column.key in ("failures", "fail_rate") and job.failures else ""
-    plain = Cell(column.label, column.text(job), column.change(job), tone)
+    text = column.text(job).replace(" ", "\N{NO-BREAK SPACE}")  # a number and its unit stay together
+    plain = Cell(column.label, text, column.change(job), tone)
     if column.key != "total" or total_ms <= 0:
         return plain
     share = min(1.0, job.total_ms / total_ms)

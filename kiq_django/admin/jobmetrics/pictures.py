@@ -118,9 +118,9 @@ def _rows(counts: Sequence[int]) -> range:
 
 
 def bucket(row: int) -> str:
-    """What is in a bucket: `< 20 ms`, `< 5.75 s`; the last one has no end."""
+    """What a bucket is called: by its upper bound, which is not in it; the last one has none."""
     if row < len(histogram.BOUNDS_MS):
-        return _("< %(time)s") % {"time": _bound(histogram.BOUNDS_MS[row])}
+        return _bound(histogram.BOUNDS_MS[row])
     return _("> %(time)s") % {"time": _bound(histogram.BOUNDS_MS[-1])}
 
 

@@ -16,8 +16,8 @@ from kiq_django import clock, models, plugins
 from kiq_django.admin import jobtext, links
 from kiq_django.admin.jobmetrics import declaration, failures, pictures
 from kiq_django.admin.jobmetrics.asked import PERIODS, Asked
-from kiq_django.admin.jobmetrics.columns import FIGURES
 from kiq_django.admin.jobmetrics.lines import Totals, heads, lines
+from kiq_django.admin.jobmetrics.strip import strip
 from kiq_django.admin.lazily import api, store, submodule
 from kiq_django.admin.page import Page
 
@@ -80,7 +80,7 @@ class MetricsPage(Page):
             asked=asked,
             span=PERIODS[asked.period][1],
             job=job,
-            figures=[(column.label, column.text(job), column.change(job)) for column in FIGURES],
+            figures=strip(job),
             runs=pictures.runs(job, metrics.marks(asked.minutes)),
             run_heat=pictures.heat(job, "run"),
             wait_heat=pictures.heat(job, "wait"),

@@ -29,7 +29,7 @@ local function probe(spot)
     for _, raw in ipairs(number and jobs or {}) do
       local _, before = string.find(raw, bulk, 1, true)
       local found = before and tonumber(string.match(raw, '^(%x+)"', before + 1) or '', 16)
-      if found then
+      if found and math.abs(found - number) < 4294967296 then
         return index, found < number
       end
     end

@@ -1,10 +1,11 @@
-"""Jobs that end when the test says so."""
+"""Jobs of the chaos tests: their effects are lines in a file."""
 
+import asyncio
 import time
 
 from django.conf import settings
 
-from kiq_django import job
+from kiq_django import RetryOn, current_job, job
 from tests.acceptance.app.jobs import note
 
 
@@ -15,3 +16,36 @@ def hold(number: int) -> None:
     while not (settings.DIRECTORY / "go").exists():
         time.sleep(0.01)
     note(f"held {number}")
+
+
+@job
+def work(number: int, seconds: float) -> None:
+    """The most of all jobs."""
+    note(f"begin {number}")
+    time.sleep(seconds)
+    note(f"end {number}")
+
+
+@job
+async def awork(number: int, seconds: float) -> None:
+    """The same on the event loop."""
+    note(f"begin {number}")
+    await asyncio.sleep(seconds)
+    note(f"end {number}")
+
+
+@job(retry_on=RetryOn(ValueError, wait=0.1, attempts=99))
+def flaky(number: int, failures: int) -> None:
+    """Fails so many times, then no more."""
+    note(f"begin {number}")
+    failed = current_job().payload.retry_count
+    if (0 if failed is None else failed + 1) < failures:
+        raise ValueError(number)
+    note(f"end {number}")
+
+
+@job
+def die(number: int) -> None:
+    """Goes to the dead set at once: it is pushed with no retry."""
+    note(f"begin {number}")
+    raise ValueError(number)
