@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from kiq_django import clock, registry
-from kiq_django.admin import jobtext
-from kiq_django.admin.lazily import api, store, submodule
+from kiq_django.admin import jobtext, once
+
+if TYPE_CHECKING:
+    from kiq_django.api import FailureGroup
 
 MOST_OFFERED = 25
 """Values of one filter; others can be typed into the search box."""
@@ -24,12 +26,12 @@ class _Narrower(admin.SimpleListFilter):
 
     field = ""
 
-    def values(self, model_admin: Any) -> Sequence[str]:
+    def values(self, request: HttpRequest, model_admin: Any) -> Sequence[str]:
         """What to offer."""
         raise NotImplementedError
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        offered = list(self.values(model_admin))[:MOST_OFFERED]
+        offered = list(self.values(request, model_admin))[:MOST_OFFERED]
         chosen = request.GET.get(self.parameter_name or "", "")[:LONGEST]
         if chosen and chosen not in offered:  # a link from elsewhere may name what is not offered
             offered.append(chosen)
@@ -47,8 +49,8 @@ class ByJob(_Narrower):
     parameter_name = "job"
     field = "name"
 
-    def values(self, model_admin: Any) -> Sequence[str]:
-        failing = [group.name for group in _groups(model_admin) if group.name]
+    def values(self, request: HttpRequest, model_admin: Any) -> Sequence[str]:
+        failing = [group.name for group in _groups(request, model_admin) if group.name]
         return list(dict.fromkeys([*failing, *sorted(registry.all_jobs())]))
 
 
@@ -59,8 +61,8 @@ class ByQueue(_Narrower):
     parameter_name = "queue"
     field = "queue"
 
-    def values(self, model_admin: Any) -> Sequence[str]:
-        return [queue.name for queue in api.Queue.all(store())]
+    def values(self, request: HttpRequest, model_admin: Any) -> Sequence[str]:
+        return once.queues(request)
 
 
 class ByError(_Narrower):
@@ -70,8 +72,8 @@ class ByError(_Narrower):
     parameter_name = "error"
     field = "error_class"
 
-    def values(self, model_admin: Any) -> Sequence[str]:
-        return list(dict.fromkeys(group.error_class for group in _groups(model_admin) if group.error_class))
+    def values(self, request: HttpRequest, model_admin: Any) -> Sequence[str]:
+        return list(dict.fromkeys(each.error_class for each in _groups(request, model_admin) if each.error_class))
 
 
 class ByGroup(admin.SimpleListFilter):
@@ -82,8 +84,10 @@ class ByGroup(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         chosen = request.GET.get("group", "")[:40]
-        found = next((group for group in _groups(model_admin) if group.fingerprint == chosen), None)
-        return [(chosen, f"{found.name} {found.error_class}" if found else chosen)] if chosen else []
+        if not chosen:
+            return []
+        found = next((group for group in _groups(request, model_admin) if group.fingerprint == chosen), None)
+        return [(chosen, f"{found.name} {found.error_class}" if found else chosen)]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         value = (self.value() or "")[:40]
@@ -115,13 +119,6 @@ class ByDue(admin.SimpleListFilter):
         return queryset.only(**spans[self.value()]) if self.value() in spans else None
 
 
-def _groups(model_admin: Any) -> Sequence[Any]:
-    """Failures as they are counted, without counting on: a filter must not cost what a page may cost."""
-    if model_admin.place.kind not in ("retry", "dead"):
-        return ()
-    groups: Sequence[Any] = api.FailureGroups(model_admin.place.kind, store()).count(_no_time()).groups
-    return groups
-
-
-def _no_time() -> Any:
-    return submodule("budget").Budget(seconds=0.0, jobs=0)
+def _groups(request: HttpRequest, model_admin: Any) -> Sequence[FailureGroup]:
+    kind = model_admin.place.kind
+    return once.groups(request, kind) if kind in ("retry", "dead") else ()

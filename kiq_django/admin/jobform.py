@@ -123,9 +123,14 @@ def uncover(edited: Any, old: Any) -> Any:
     return edited
 
 
+def may_edit(request: HttpRequest) -> bool:
+    """Whether this person may enqueue a job again: the form shows its arguments."""
+    return rights.may(request, "enqueue_job") and jobtext.may_see_arguments(request)
+
+
 def edit(page: Page, request: HttpRequest, record: JobRecord | None, jid: str) -> HttpResponse:
     """Enqueue a copy of a job, with another id."""
-    if not (rights.may(request, "enqueue_job") and jobtext.may_see_arguments(request)):
+    if not may_edit(request):
         raise PermissionDenied
     if record is None or record.payload is None:
         messages.warning(request, _("The job is gone, or cannot be read."))

@@ -81,7 +81,7 @@ def url_of_subject(kind: Any, key: str, site: str) -> str:
 def _reversed(name: str, args: list[str], site: str) -> str:
     try:
         return reverse(f"admin:{name}", args=args, current_app=site)
-    except NoReverseMatch:  # a key that no address can hold, or a page that is not there
+    except (NoReverseMatch, UnicodeEncodeError):  # a key that no address can hold, or a page that is not there
         return ""
 
 

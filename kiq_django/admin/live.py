@@ -22,7 +22,7 @@ def fragment(request: HttpRequest, template: str, context: Mapping[str, Any]) ->
         context: what the template needs. Whatever changes at each call, such as a count of seconds, makes each
             answer new; moments shown by `kiq_time` do not, because the browser's script keeps them fresh.
     """
-    body = render_to_string(template, dict(context), request).encode()
+    body = render_to_string(template, dict(context), request).encode(errors="replace")
     tag = etag(body)
     known = parse_etags(request.headers.get("If-None-Match", ""))
     response: HttpResponse = HttpResponseNotModified() if tag in known else HttpResponse(body)

@@ -5,24 +5,25 @@ from dataclasses import dataclass
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy
 
 from kiq_django import models
-from kiq_django.admin.lazily import api, store
+from kiq_django.admin import once
 
-ORDER = (
-    models.Overview,
-    models.Queue,
-    models.RunningJob,
-    models.RetryJob,
-    models.ScheduledJob,
-    models.DeadJob,
-    models.Process,
-    models.JobMetrics,
-    models.Operation,
-    models.Audit,
-    models.Configuration,
-)
+LABELS = {
+    models.Overview: gettext_lazy("Overview"),
+    models.Queue: gettext_lazy("Queues"),
+    models.RunningJob: gettext_lazy("Running"),
+    models.RetryJob: gettext_lazy("Retries"),
+    models.ScheduledJob: gettext_lazy("Scheduled"),
+    models.DeadJob: gettext_lazy("Dead"),
+    models.Process: gettext_lazy("Processes"),
+    models.JobMetrics: gettext_lazy("Metrics"),
+    models.Operation: gettext_lazy("Operations"),
+    models.Audit: gettext_lazy("Audit"),
+    models.Configuration: gettext_lazy("Settings"),
+}
+"""Pages in the order of the strip, by short names: all of them shall fit into one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,9 @@ def links(request: HttpRequest, site: AdminSite, *, current: str = "") -> list[L
     Raises:
         StoreError: Redis does not answer.
     """
-    counts = _counts()
+    counts = _counts(once.counts(request))
     found = []
-    for model in ORDER:
+    for model, label in LABELS.items():
         name = model._meta.model_name or ""
         page = site._registry.get(model)
         if page is None or not page.has_view_permission(request):
@@ -53,18 +54,16 @@ def links(request: HttpRequest, site: AdminSite, *, current: str = "") -> list[L
             url = reverse(f"admin:kiq_{name}_changelist", current_app=site.name)
         except NoReverseMatch:  # a page without a list
             continue
-        label = capfirst(str(model._meta.verbose_name_plural))
-        found.append(Link(label, url, counts.get(name), name == current))
+        found.append(Link(str(label), url, counts.get(name), name == current))
     return found
 
 
-def _counts() -> dict[str, int]:
-    stats = api.Stats(store())
+def _counts(counts: once.Counts) -> dict[str, int]:
     return {
-        "queue": len(stats.queues),
-        "runningjob": stats.workers_size,
-        "retryjob": stats.retry_size,
-        "scheduledjob": stats.scheduled_size,
-        "deadjob": stats.dead_size,
-        "process": stats.processes_size,
+        "queue": counts.queues,
+        "runningjob": counts.running,
+        "retryjob": counts.retries,
+        "scheduledjob": counts.scheduled,
+        "deadjob": counts.dead,
+        "process": counts.processes,
     }

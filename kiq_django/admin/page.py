@@ -66,7 +66,7 @@ class Page(_Admin):
             try:
                 response = view(request, *args, **kwargs)
                 # Pages are rendered here, so that what a template reads from Redis fails here as well.
-                return response.render() if isinstance(response, TemplateResponse) else response
+                return _rendered(response) if isinstance(response, TemplateResponse) else response
             except (StoreError, ConfigurationError) as error:
                 return self.excuse(request, error)
 
@@ -103,3 +103,9 @@ class Page(_Admin):
         context = self.context(request)
         context.pop("media")  # the list adds its own to it
         return super().changelist_view(request, {**context, **(extra_context or {})})
+
+
+def _rendered(page: TemplateResponse) -> TemplateResponse:
+    """Strangers may have written half characters, which no answer can hold: they become question marks."""
+    page.content = page.rendered_content.encode(page.charset, "replace")
+    return page

@@ -45,6 +45,8 @@ def link(verb: JobVerb, done: Sequence[JobRecord], site: str) -> SafeString | st
 
 def undo(page: Page, request: HttpRequest) -> HttpResponse:
     """Ask, and put the jobs back."""
+    if not (rights.may(request, KILL.right) or rights.may(request, RESCHEDULE.right)):
+        raise PermissionDenied
     token = request.POST.get("undo", "") or request.GET.get("token", "")
     back = links.url_of_list(models.RetryJob, page.admin_site.name) or "../"
     try:

@@ -9,14 +9,16 @@ from kiq_django import clock, jids
 from kiq_django import store as stores
 from kiq_django.api import attempts
 from kiq_django.api.budget import Budget
+from kiq_django.api.filters import Filter
 from kiq_django.api.finding import Sighting, in_set, near_in_queues, through_queue
 from kiq_django.api.processes import WorkSet
 from kiq_django.api.queues import Queue
 from kiq_django.api.records import JobRecord, Place
-from kiq_django.api.sets import SETS
+from kiq_django.api.sets import SETS, JobSet
 from kiq_django.api.texts import spellings
 from kiq_django.store import Store
 from kiq_django.store.keys import SetName
+from kiq_django.store.search import WINDOW
 
 ORDER: tuple[SetName, ...] = ("dead", "schedule", "retry")
 """Of a job that was made lately, the dead are done with soonest: only those count that died since."""
@@ -140,12 +142,21 @@ class _Quest:
 
     def _hinted(self) -> Iterator[JobRecord | None]:
         hint = self._hint
-        if hint is None or hint.at is None:
-            return
-        if hint.place == "queue":
+        if hint and hint.queue and hint.place == "queue":
             yield from self._in_queues([hint.queue], hint.at)
-        elif hint.place in SETS:
-            yield from SETS[hint.place](self._store).find_by_score(hint.at, self._jid)
+        elif hint and hint.place in SETS:
+            place = SETS[hint.place](self._store)
+            yield from place.find_by_score(hint.at, self._jid) if hint.at is not None else self._latest(place)
+
+    def _latest(self, place: JobSet) -> tuple[JobRecord, ...]:
+        """What came into the dead set just now is the last in it."""
+        budget = self._budget.part(WINDOW)
+        found = place.search(Filter(text=self._jid), latest_first=True, limit=1, budget=budget, only=self._is_it)
+        self._budget.count(found.looked_at)
+        return found.jobs
+
+    def _is_it(self, job: JobRecord) -> bool:
+        return job.jid == self._jid
 
     def _failed(self) -> JobRecord | None:
         """A job that has failed has a record, which knows where it waits for its next run."""
@@ -156,7 +167,7 @@ class _Quest:
         """What the processes told at their last beat."""
         works = list(WorkSet(self._store))
         self._looks["running", ""] = Look("running", "", len(works), len(works), complete=True)
-        return next((work.record for work in works if work.record.jid == self._jid), None)
+        return next((work.record for work in works if self._is_it(work.record)), None)
 
     def _taken(self) -> JobRecord | None:
         """What they have taken, be it since that beat, or not begun yet."""
@@ -164,7 +175,7 @@ class _Quest:
         for queue, raw in self._store.search.held():
             if any(each in raw for each in inside):
                 job = JobRecord(raw, "running", queue=queue)
-                if job.jid == self._jid:
+                if self._is_it(job):
                     return job
         return None
 

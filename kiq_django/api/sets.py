@@ -14,6 +14,7 @@ from kiq_django.api.search import DOWN, UP, Found, Only, search_page, set_region
 from kiq_django.api.waiting import SortedJob, again, announce_kill, forgiven
 from kiq_django.store import Store
 from kiq_django.store.keys import SetName
+from kiq_django.store.search import Way
 from kiq_django.store.sets import Promotion, Transfer
 
 Progress = Callable[[int], object]
@@ -71,9 +72,12 @@ class JobSet:
         """Every job, the latest first. Those that come or go meanwhile may be in it or not; deleting is allowed."""
         return self.scan("")
 
-    def scan(self, text: str, budget: Budget | None = None) -> Iterator[SortedJob]:
-        """Jobs that contain a text, letter by letter, the latest first. Without a budget it goes through all."""
-        for found in self._walk(text, budget):
+    def scan(self, text: str, budget: Budget | None = None, *, latest_first: bool = True) -> Iterator[SortedJob]:
+        """Jobs that contain a text, letter by letter, in order of time. Without a budget it goes through all.
+
+        The order matters where others add jobs meanwhile: what they add is later as a rule.
+        """
+        for found in self._walk(text, budget, DOWN if latest_first else UP):
             yield from found.jobs
 
     def find(self, jid: str, budget: Budget | None = None) -> SortedJob | None:
@@ -150,10 +154,10 @@ class JobSet:
                     progress(done)
         return done
 
-    def _walk(self, text: str, budget: Budget | None = None) -> Iterator[Found[SortedJob]]:
-        """From the latest on: what comes meanwhile is later as a rule, so that the walk comes to an end."""
+    def _walk(self, text: str, budget: Budget | None = None, way: Way = DOWN) -> Iterator[Found[SortedJob]]:
+        """From the latest on, where nobody adds any: so that the walk comes to an end."""
         where = Filter(text=text)
-        return walk(set_region(self._store, self.name, where), where, DOWN, budget or Budget.without_end())
+        return walk(set_region(self._store, self.name, where), where, way, budget or Budget.without_end())
 
     def _job(self, raw: bytes, score: float) -> SortedJob:
         return SortedJob(self._store, self.name, raw, score)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from kiq_django.store.keys import SET_NAMES, Keys
+from kiq_django.store.keys import SET_NAMES, Keys, SetName
 from kiq_django.store.link import Link
 
 STAT_EXPIRY = 157_680_000
@@ -26,6 +26,17 @@ class Overview(NamedTuple):
     """Running jobs by live process."""
     oldest: bytes | None
     """The payload that will be fetched next from the queue asked for."""
+
+
+class Brief(NamedTuple):
+    """How much there is of everything, without a look into any queue."""
+
+    queues: list[str]
+    """Every queue that a job was ever pushed to, and every paused one, by name."""
+    sizes: dict[SetName, int]
+    """Jobs in each set."""
+    busy: dict[str, int]
+    """Running jobs by live process."""
 
 
 class Counters:
@@ -54,6 +65,22 @@ class Counters:
     def reset_totals(self, names: Sequence[Literal["processed", "failed"]] = STATS) -> None:
         """Set totals to 0; the days stay."""
         self._link.call("MSET", *(part for name in names for part in (self._keys.stat(name), 0)))
+
+    def brief(self) -> Brief:
+        """How much there is, in two round trips: what each page shows above."""
+        keys = self._keys
+        sets = [("ZCARD", keys.job_set(name)) for name in SET_NAMES]
+        listed = [("SMEMBERS", keys.queues()), ("SMEMBERS", keys.paused("")), ("SMEMBERS", keys.processes())]
+        *sizes, queues, paused, processes = self._link.send([*sets, *listed])
+        names = _names(processes)
+        asked = [("HEXISTS", "info"), ("HGET", "busy")]
+        replies = self._link.send([(verb, keys.process(name), field) for name in names for verb, field in asked])
+        found = zip(names, replies[::2], replies[1::2], strict=True)
+        return Brief(
+            queues=_names({*queues, *paused}),
+            sizes=dict(zip(SET_NAMES, map(int, sizes), strict=True)),
+            busy={name: _integer(busy) for name, is_alive, busy in found if is_alive},
+        )
 
     def overview(self, queue: str) -> Overview:
         """All figures in two round trips, with the next job of one queue."""

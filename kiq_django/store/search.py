@@ -141,6 +141,13 @@ class Search:
                 break
         return _window(reply, way)
 
+    def windows(self, scopes: Sequence[Scope], texts: Texts, way: Way, *, members: int = WINDOW) -> list[Window]:
+        """The first window of each of several short places, in one round trip: together they are to be no longer than
+        one window may be."""
+        asked = (min(members, WINDOW), WINDOW_BYTES, HITS, *(part for text in texts for part in _spelled(text)))
+        replies = self._link.run([self._asking(scope, way, ("", "", ""), asked) for scope in scopes])
+        return [_window(reply, way) for reply in replies]
+
     def locate(self, queues: Sequence[str], moment: float, jid: str = "") -> list[tuple[int, int]]:
         """About where a job stands in some queues: index of the oldest that came no earlier, or -1; and the size.
 
@@ -165,8 +172,11 @@ class Search:
         return [(queue, raw) for (queue, _), raws in zip(lists, found, strict=True) for raw in raws]
 
     def _ask(self, scope: Scope, way: Way, start: Sequence[Any], asked: Sequence[Any]) -> Any:
-        bounds = (repr(scope.lowest), repr(scope.highest))
-        return self._link.script("search", [scope.key], [scope.kind, way, *bounds, *start, *asked])
+        return self._link.run([self._asking(scope, way, start, asked)])[0]
+
+    def _asking(self, scope: Scope, way: Way, start: Sequence[Any], asked: Sequence[Any]) -> tuple[Any, ...]:
+        bounds = (f"({scope.lowest!r}", repr(scope.highest))
+        return self._link.prepare("search", [scope.key], [scope.kind, way, *bounds, *start, *asked])
 
     def _locating(self, key: str, moment: float, jid: str) -> tuple[Any, ...]:
         halves = (jid[:12], jid[12:]) if len(jid) == 24 else ("", "")

@@ -50,3 +50,19 @@ def test_it_takes_a_right(client, person):
     client.force_login(person("view_queue"))
     assert client.get(PAGE).status_code == 403
     assert client.get(NOW).status_code == 403
+
+
+@pytest.mark.parametrize("address", ["/admin/kiq/", "/office/kiq/"])
+def test_it_is_the_index_of_the_app(viewer, put, address):
+    put("queue", queue="mailers")
+    text = viewer.get(address).content.decode()
+    assert "mailers" in text
+    assert "Needs attention" in text
+    assert f'data-kiq-live="{address}overview/now/"' in text
+
+
+def test_the_index_without_redis_and_without_the_right(viewer, client, person, settings):
+    settings.KIQ = {**settings.KIQ, "REDIS": "redis://127.0.0.1:1/0"}
+    assert "cannot be reached" in viewer.get("/admin/kiq/").content.decode()
+    client.force_login(person("view_queue"))
+    assert "/admin/kiq/queue/" in client.get("/admin/kiq/").content.decode()

@@ -1,11 +1,13 @@
 """What runs."""
 
 import json
+import re
 
 import pytest
 
 from kiq_django import clock
 from kiq_django.payload import Payload
+from tests.admin.figures import ran  # noqa: F401 - a fixture
 
 LIST = "/admin/kiq/runningjob/"
 
@@ -61,3 +63,41 @@ def test_a_viewer_sees_no_arguments(viewer, works):
 def test_filters(viewer, works, query, expected):
     works(("quick", "mail", 2), ("slow", "pdf", 700))
     assert names(viewer.get(LIST, query)) == expected
+
+
+# --- against what is usual ---
+
+
+@pytest.fixture
+def usually(ran):
+    """A job of which 95 of 100 end within 20 s."""
+    ran("slow", [19_999] * 50, minutes_ago=180)
+
+
+def test_elapsed_against_what_is_usual(viewer, usually, works):
+    works(("slow", "pdf", 10), ("other", "pdf", 2))
+    text = viewer.get(LIST).content.decode()
+    assert "p95 20 s" in text
+    assert re.search(r'aria-label="5\d% of p95"', text)
+    assert "over p95" not in text
+    assert 'href="/admin/kiq/jobmetrics/slow/"' in text
+    assert 'href="/admin/kiq/jobmetrics/other/"' in text
+
+
+def test_longer_than_usual(viewer, usually, works):
+    works(("slow", "pdf", 60))
+    text = viewer.get(LIST).content.decode()
+    assert "kiq-bar kiq-warn" in text
+    assert "over p95 (20 s)" in text
+
+
+def test_longer_than_it_may(viewer, works, monkeypatch):
+    monkeypatch.setattr("kiq_django.admin.elapsed._limit", lambda work: 30.0)
+    works(("slow", "pdf", 60))
+    text = viewer.get(LIST).content.decode()
+    assert "over its limit (30 s)" in text
+
+
+def test_a_name_is_never_markup(viewer, works):
+    works(("<script>alert(1)</script>", "pdf", 60))
+    assert "<script>alert" not in viewer.get(LIST).content.decode()

@@ -4,6 +4,7 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
@@ -11,6 +12,7 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 
 from kiq_django import backtrace, clock, histogram, models
+from kiq_django.api import JobRecord
 from kiq_django.store import Store
 from kiq_django.store.metrics import JobMetrics
 from kiq_django.store.sidekiq_metrics import safe_names
@@ -86,6 +88,28 @@ class World:
         kept = [key for key in keys if not key.decode(errors="replace").startswith(CACHES)]
         return dict(zip(kept, self.store.link.send([("DUMP", key) for key in kept]), strict=True)) if kept else {}
 
+    # -- how forms name it, with one thing alone ---------------------------------------------------
+
+    def key(self, place: str) -> str:
+        """Of the row of the job in a list."""
+        (thing,) = self.things
+        return f"{thing.text if place == 'retry' else thing.jid}:{self._at(place)!r}"
+
+    def hint(self, place: str) -> dict[str, str]:
+        """Where the job was seen last."""
+        (thing,) = self.things
+        return {"place": place, "at": repr(self._at(place)), **({"queue": thing.text} if place == "queue" else {})}
+
+    def fingerprint(self, place: str) -> str:
+        """Of its failure."""
+        (thing,) = self.things
+        return JobRecord(payload(thing, self._now), place).fingerprint
+
+    def _at(self, place: str) -> float:
+        (thing,) = self.things
+        times = {"dead": -thing.number, "schedule": 3600 + thing.number, "retry": 60 + thing.number, "queue": -50}
+        return self._now + times[place]
+
     # -- how it comes there ------------------------------------------------------------------------
 
     def _put(self, *command: Any) -> None:
@@ -121,7 +145,10 @@ class World:
         keys, text = self.store.keys, thing.text
         info = {"hostname": text, "tag": text, "labels": [text], "version": text, "identity": text, "pid": 1}
         info |= {"queues": [text, "default"], "weights": [{text: 1, "default": 1}], "concurrency": 5}
-        info |= {"started_at": self._now - 60, "capsules": {text: {"concurrency": 5, "weights": {text: 1}, "mode": text}}}
+        info |= {
+            "started_at": self._now - 60,
+            "capsules": {text: {"concurrency": 5, "weights": {text: 1}, "mode": text}},
+        }
         told = {"info": json.dumps(info), "busy": "2", "beat": repr(self._now), "quiet": "false", "rss": "51200"}
         told |= {"rtt_us": "100", "concurrency": "5"}
         work = {"queue": text, "payload": payload(thing, self._now).decode(), "run_at": int(self._now) - 5}
@@ -175,8 +202,6 @@ def lines(text: str) -> list[str]:
 
 def clock_minute(moment: float) -> str:
     """As marks of deploys are named."""
-    from datetime import UTC, datetime
-
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:00Z}"
 
 

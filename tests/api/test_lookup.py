@@ -228,6 +228,15 @@ def test_a_hint_leads_there_directly(put, put_many, place):
     assert found.looks == ()
 
 
+def test_a_place_alone_is_a_hint_to_what_came_there_last(put, put_many):
+    put_many("dead", 3_000)
+    payload = put("dead", 5_000, jid="made by another program")
+    budget = Budget(jobs=2_000)
+    found = look_up(payload.jid, budget, hint=Hint(place="dead"))
+    assert (found.job.payload, found.looks) == (payload, ())
+    assert budget.jobs == 1_999
+
+
 HINTS = [
     None,
     Hint(place="queue", queue="nowhere", at=1.0),

@@ -197,6 +197,12 @@ def test_page_after_page_in_both_orders(put_many, limit):
         assert looked_at == 250
 
 
+def test_scan_is_in_order(put_many):
+    jids = [payload.jid for payload in put_many("dead", 700)]
+    assert [job.jid for job in DeadSet().scan("shop", latest_first=False)] == jids
+    assert [job.jid for job in DeadSet().scan("shop")] == [job.jid for job in DeadSet()] == jids[::-1]
+
+
 def test_how_far_it_came(put_many):
     put_many("dead", 300)
     found = DeadSet().search(limit=50)

@@ -6,6 +6,7 @@ import signal
 import tempfile
 import threading
 from pathlib import Path
+from typing import Self
 
 from kiq_django import conf
 from kiq_django.store import Store, connections
@@ -39,7 +40,7 @@ class Slot:
         self.worker = self._new()
 
     def _new(self) -> Worker:
-        options = ("-c", str(CONCURRENCY), "-t", str(STOP_TIMEOUT), "-v", "1")
+        options = ("-c", str(CONCURRENCY), "-t", str(STOP_TIMEOUT), "-v", "0")
         worker = self._arena.nursery.worker(
             self.proxy.url, self._arena.directory, *options, kiq=KIQ, environment=self._arena.environment
         )
@@ -62,7 +63,7 @@ class Arena:
         self.store = Store(connections.target(self.server.url), "", conf.get().limits, "heartbeat")
         """Over a line that nobody disturbs."""
 
-    def __enter__(self) -> "Arena":
+    def __enter__(self) -> Self:
         for slot in self.slots:
             slot.worker.ready()
         return self

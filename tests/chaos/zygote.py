@@ -14,6 +14,7 @@ import random
 import select
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,18 @@ def serve() -> None:
 def _bear(order: dict[str, Any], logs: dict[int, Path]) -> None:
     worker = os.fork()
     if not worker:
+        code = 1
         try:
             _live(order)
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+        except BaseException:
+            traceback.print_exc()
         finally:
-            os._exit(1)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
     logs[worker] = Path(order["log"])
     os.write(1, b"%d\n" % worker)
 
@@ -85,7 +94,6 @@ def _live(order: dict[str, Any]) -> None:
     settings.KIQ, settings.DIRECTORY = wanted.KIQ, wanted.DIRECTORY
     apps.get_app_config("chaos").ready()
     execute_from_command_line(["manage.py", "runworker", "--no-reload", *order["options"]])
-    sys.exit(0)
 
 
 if __name__ == "__main__":

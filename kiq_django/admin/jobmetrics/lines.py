@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from kiq_django.admin.jobmetrics.columns import COLUMNS, FIGURES, Column, millis
 
 if TYPE_CHECKING:
     from kiq_django.api import JobFigures
+
+PIECE = re.compile(r"[^._:]+[._:]*|[._:]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Line:
     """One job."""
 
     name: str
+    pieces: tuple[str, ...]
+    """Of the name: between them a line may break."""
     url: str
     cells: tuple[Cell, ...]
 
@@ -97,7 +102,8 @@ def lines(jobs: Iterable[JobFigures], total_ms: float, period: str, site: str) -
 def _line(job: JobFigures, total_ms: float, period: str, site: str) -> Line:
     url = links.url_of_subject(models.JobMetrics, job.name, site)
     cells = tuple(_cell(column, job, total_ms) for column in FIGURES)
-    return Line(jobtext.cut(job.name, jobtext.LONGEST_NAME), f"{url}?period={period}" if url else "", cells)
+    name = jobtext.cut(job.name, jobtext.LONGEST_NAME)
+    return Line(name, tuple(PIECE.findall(name)), f"{url}?period={period}" if url else "", cells)
 
 
 def _cell(column: Column, job: JobFigures, total_ms: float) -> Cell:

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kiq_django import conf, models, redaction, routing
-from kiq_django.admin import audit, confirm, jobactions, jobform, jobtext, rights, traces, undo
+from kiq_django.admin import audit, confirm, evidence, jobactions, jobform, jobtext, rights, traces, undo
+from kiq_django.admin.jobmetrics import busiest
 from kiq_django.admin.jsontree import Node, tree
 from kiq_django.admin.lazily import api, store, submodule
 from kiq_django.admin.links import url_of_subject
@@ -80,6 +81,8 @@ class JobPage(Page):
 
     def edit(self, request: HttpRequest, jid: str) -> HttpResponse:
         """Enqueue a job again, with other arguments."""
+        if not jobform.may_edit(request):
+            raise PermissionDenied
         return jobform.edit(self, request, find(request, jid)[0], jid)
 
     def uncover(self, request: HttpRequest, jid: str) -> HttpResponse:
@@ -100,6 +103,8 @@ class JobPage(Page):
     def act(self, request: HttpRequest, jid: str) -> HttpResponse:
         """Do something with one job: `action` is posted, and where it was seen last."""
         verb = VERBS.get(request.POST.get("action", ""))
+        if not may_act(request, verb):  # before anything is looked for: who may do nothing learns nothing
+            raise PermissionDenied
         if request.method != "POST" or verb is None:
             raise BadRequest("POST a named action")
         record, _searched = find(request, jid)
@@ -117,11 +122,14 @@ class JobPage(Page):
         if record is None and history is None:
             context = {"title": _("Job not found"), "jid": jid, "searched": searched}
             return self.render(request, "job_missing.html", **context)
-        answer = submodule("why").why_job(record, store()) if record or not history.is_over else None
+        is_open = record is not None or not history.is_over
+        answer = submodule("why").why_job(record, store(), usual=evidence.usual()) if is_open else None
         return self.render(
             request,
             "job.html",
             title=jobtext.name(record) if record else jobtext.cut(history.name, jobtext.LONGEST_NAME),
+            kind=record.display_name if record else history.name,
+            kind_lately=busiest.of_job(record.display_name if record else history.name),
             jid=jid,
             record=record,
             history=history,
@@ -132,7 +140,7 @@ class JobPage(Page):
             **_call(request, record),
             links=_links(jid, record),
             deeds=deeds(request, record),
-            may_edit=rights.may(request, "enqueue_job") and jobtext.may_see_arguments(request),
+            may_edit=jobform.may_edit(request),
             may_uncover=rights.may(request, "view_job_secrets"),
             entries=list(audit.entries().filter(object_id=jid)[:MOST_ENTRIES]),
         )
@@ -143,6 +151,12 @@ def find(request: HttpRequest, jid: str) -> tuple[JobRecord | None, bool]:
     hint = api.Hint.read(request.GET.dict() or request.POST.dict())
     found = api.look_up(jid, None, store(), hint=hint)
     return found.job, found.complete
+
+
+def may_act(request: HttpRequest, verb: JobVerb | None) -> bool:
+    """Whether this person may do this, or else anything, with jobs of any place."""
+    verbs = VERBS.values() if verb is None else (verb,)
+    return any(rights.may(request, jobactions.right_for(each, place)) for each in verbs for place in jobactions.MODELS)
 
 
 def deeds(request: HttpRequest, record: JobRecord | None) -> list[JobVerb]:

@@ -83,11 +83,11 @@ class OperationsPage(ListPage):
 
     def act(self, request: HttpRequest, key: str) -> HttpResponse:
         """Cancel it; or work on it, where no worker does."""
+        if not rights.may(request, "run_operation"):
+            raise PermissionDenied
         action = request.POST.get("action", "")
         if request.method != "POST" or action not in ("cancel", "step"):
             raise BadRequest("POST a named action")
-        if not rights.may(request, "run_operation"):
-            raise PermissionDenied
         operations = api.Operations(store())
         if action == "step":
             operations.step(key, api.Budget(SECONDS_A_STEP))

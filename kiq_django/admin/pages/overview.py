@@ -12,7 +12,8 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from kiq_django.admin import charts, live
+from kiq_django.admin import charts, evidence, live, once
+from kiq_django.admin.jobmetrics.busiest import busiest
 from kiq_django.admin.lazily import store, submodule
 from kiq_django.admin.page import Page
 from kiq_django.admin.queuerows import lines_of
@@ -65,18 +66,23 @@ class OverviewPage(Page):
         """The whole page."""
         if not self.has_view_permission(request):
             raise PermissionDenied
+        return self.render(request, "overview.html", title=_("Overview"), **self.everything(request))
+
+    def everything(self, request: HttpRequest) -> dict[str, Any]:
+        """What the page shows, for `app_index.html` as well.
+
+        Raises:
+            StoreError: Redis does not answer.
+        """
         chosen = request.GET.get("range", "")
         period = chosen if chosen in RANGES else "1h"
         throughput = submodule("throughput").throughput(period, store=store())
-        return self.render(
-            request,
-            "overview.html",
-            title=_("Background jobs"),
-            ranges=[(key, label, key == period) for key, label in RANGES.items()],
-            throughput=throughput,
-            chart=_chart(throughput),
-            **self._moment(),
-        )
+        return {
+            "ranges": [(key, label, key == period) for key, label in RANGES.items()],
+            "throughput": throughput,
+            "chart": _chart(throughput),
+            **_moment(once.situation(request)),
+        }
 
     def now(self, request: HttpRequest) -> HttpResponse:
         """Health and numbers, which the script of the page fetches again and again."""
@@ -89,26 +95,29 @@ class OverviewPage(Page):
     def _part(self, request: HttpRequest, template: str) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return live.fragment(request, f"admin/kiq/parts/{template}", self._moment())
+        context = once.shared("overview").get(lambda: _moment(once.situation(request)))
+        return live.fragment(request, f"admin/kiq/parts/{template}", context)
 
-    def _moment(self) -> dict[str, Any]:
-        situation = submodule("situation").look(store())
-        shown = _worst_first(situation)[:MOST_QUEUES]
-        sizes = {line.name: line.size for line in situation.lines.values()}
-        flows = submodule("flow").flows([line.name for line in shown], sizes=sizes, store=store())
-        health: Health = submodule("attention").judge(situation)
-        return {
-            "health": health,
-            "findings": health.findings[:MOST_FINDINGS],
-            "findings_left_out": max(0, len(health.findings) - MOST_FINDINGS) + health.left_out,
-            "numbers": _numbers(situation, flows),
-            "queues": lines_of(shown, situation, flows),
-            "queues_left_out": len(situation.lines) - len(shown),
-            "members": situation.members[:MOST_PROCESSES],
-            "members_left_out": max(0, len(situation.members) - MOST_PROCESSES),
-            "box": situation.box,
-            "is_new": not situation.members and not situation.lines and not any(situation.sizes.values()),
-        }
+
+def _moment(situation: Situation) -> dict[str, Any]:
+    """What both parts show."""
+    shown = _worst_first(situation)[:MOST_QUEUES]
+    sizes = {line.name: line.size for line in situation.lines.values()}
+    flows = submodule("flow").flows([line.name for line in shown], sizes=sizes, store=store())
+    health: Health = submodule("attention").judge(situation, evidence.of(situation))
+    return {
+        "health": health,
+        "findings": health.findings[:MOST_FINDINGS],
+        "findings_left_out": max(0, len(health.findings) - MOST_FINDINGS) + health.left_out,
+        "numbers": _numbers(situation, flows),
+        "queues": lines_of(shown, situation, flows),
+        "queues_left_out": len(situation.lines) - len(shown),
+        "busiest": busiest(),
+        "members": situation.members[:MOST_PROCESSES],
+        "members_left_out": max(0, len(situation.members) - MOST_PROCESSES),
+        "box": situation.box,
+        "is_new": not situation.members and not situation.lines and not any(situation.sizes.values()),
+    }
 
 
 def _worst_first(situation: Situation) -> list[Any]:

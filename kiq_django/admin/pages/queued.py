@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from kiq_django import models
-from kiq_django.admin import links, rights
+from kiq_django.admin import links, once, rights
 from kiq_django.admin.jobfilters import ByJob
 from kiq_django.admin.joblist import JobListPage
 from kiq_django.admin.jobrows import Place
@@ -51,7 +51,7 @@ class QueuedPage(JobListPage):
 
     def _about(self, request: HttpRequest, name: str) -> dict[str, Any]:
         why, flow = submodule("why"), submodule("flow")
-        situation = submodule("situation").look(store(), into=[name])
+        situation = once.situation(request, into=[name])
         line = situation.lines.get(name)
         found = flow.flows([name], sizes={name: line.size if line else 0}, store=store())
         return {

@@ -15,10 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from kiq_django import durations, models
-from kiq_django.admin import audit, badges, confirm, formats, links, rights
+from kiq_django.admin import audit, badges, confirm, formats, links, once, rights
 from kiq_django.admin.lazily import api, store, submodule
 from kiq_django.admin.lists import PER_PAGE, Chosen, ListPage, Rows
 from kiq_django.admin.queuerows import QueueLine, lines_of
+
+RIGHTS = {"pause": ("pause_queue",), "resume": ("pause_queue",), "clear": ("clear_queue",)}
+"""What an action takes."""
 
 
 class QueueRows(Rows):
@@ -91,7 +94,7 @@ class QueuesPage(ListPage):
     actions = ("pause", "resume", "clear")
 
     def rows(self, request: HttpRequest) -> Rows:
-        situation = submodule("situation").look(store())
+        situation = once.situation(request)
         return QueueRows(situation, sorted(situation.lines))
 
     def search(self, rows: Any, text: str) -> Rows:
@@ -156,13 +159,13 @@ class QueuesPage(ListPage):
         """The same from the page of one queue: `action` and `name` are posted."""
         deeds = {"pause": self.pause, "resume": self.resume, "clear": self.clear}
         action, name = request.POST.get("action", ""), request.POST.get("name", "")
+        if not any(rights.may(request, right) for right in RIGHTS.get(action, ("pause_queue", "clear_queue"))):
+            raise PermissionDenied
         if request.method != "POST" or action not in deeds or not name:
             raise BadRequest("POST a named action and the name of a queue")
-        right = self.has_clear_permission if action == "clear" else self.has_pause_permission
-        if not right(request):
-            raise PermissionDenied
         response = deeds[action](request, Chosen(self.rows(request), [name]))
-        return response or HttpResponseRedirect(links.url_of("queue", name, self.admin_site.name))
+        site = self.admin_site.name
+        return response or HttpResponseRedirect(links.url_of("queue", name, site) or links.url_of("queues", "", site))
 
     @admin.action(description=gettext_lazy("Pause"), permissions=["pause"])
     def pause(self, request: HttpRequest, chosen: Chosen) -> HttpResponse | None:

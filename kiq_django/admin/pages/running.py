@@ -12,9 +12,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy
 
-from kiq_django import clock, durations, models
-from kiq_django.admin import jobtext
-from kiq_django.admin.lazily import api, store
+from kiq_django import durations, models
+from kiq_django.admin import elapsed, jobtext, once
 from kiq_django.admin.links import url_of_job, url_of_subject
 from kiq_django.admin.lists import ListPage, Rows
 
@@ -58,7 +57,7 @@ class _ByValue(admin.SimpleListFilter):
         raise NotImplementedError
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        values = sorted({self.value_of(work) for work in model_admin.rows(request).found})
+        values = sorted({self.value_of(work) for work in once.works(request)})
         return [(value, jobtext.cut(value, 60)) for value in values[:MOST_OFFERED]]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
@@ -125,7 +124,7 @@ class RunningPage(ListPage):
         return ["job", *arguments, "queue", "process", "since", "attempt"]
 
     def rows(self, request: HttpRequest) -> Rows:
-        return RunningRows(list(api.WorkSet(store())))
+        return RunningRows(once.works(request))
 
     def url_of(self, row: Any) -> str:
         return url_of_job(row.record, self.admin_site.name)
@@ -153,7 +152,7 @@ class RunningPage(ListPage):
 
     @admin.display(description=gettext_lazy("Running for"))
     def since(self, row: Any) -> str:
-        return durations.human(clock.now() - row.work.run_at)
+        return elapsed.told(row.work, self.admin_site.name)
 
     @admin.display(description=gettext_lazy("Attempt"))
     def attempt(self, row: Any) -> str:

@@ -6,7 +6,7 @@ from itertools import islice
 
 from django.core.management.base import CommandError, CommandParser
 
-from kiq_django.api import Budget, DeadSet, JobRecord, JobSet, RetrySet, ScheduledSet, find_job
+from kiq_django.api import Budget, DeadSet, JobRecord, JobSet, RetrySet, ScheduledSet, look_up
 from kiq_django.management.kiq.subcommand import Options, Subcommand
 from kiq_django.management.kiq.terminal import Terminal, count, iso, printable, relative
 
@@ -30,9 +30,10 @@ def show(noun: str, terminal: Terminal, options: Options) -> None:
 
 def _chosen(job_set: JobSet, options: Options) -> list[JobRecord]:
     limit: int = options["limit"]
+    latest_first = job_set.name == "dead"
     if options["match"]:
-        return list(islice(job_set.scan(options["match"]), limit))
-    return [*job_set.page(options["offset"], limit, latest_first=job_set.name == "dead")]
+        return list(islice(job_set.scan(options["match"], latest_first=latest_first), limit))
+    return [*job_set.page(options["offset"], limit, latest_first=latest_first)]
 
 
 def _matching(text: str) -> str:
@@ -117,11 +118,10 @@ def located(jid: str, seconds: float) -> JobRecord:
     Raises:
         CommandError: there is none, or the search took too long.
     """
-    budget = Budget(seconds, jobs=10**9)
-    job = find_job(jid, budget)
-    if job is not None:
-        return job
-    if budget.exhausted:
+    found = look_up(jid, Budget(seconds, jobs=10**9))
+    if found.job is not None:
+        return found.job
+    if not found.complete:
         raise CommandError(f"Job {jid} was not found within {seconds:g} s. Search longer: --seconds {6 * seconds:g}")
     raise CommandError(f"There is no job {jid}: it is done, deleted, or never was.")
 

@@ -1,15 +1,16 @@
 -- Look through a window of a list or a sorted set, in order, for payloads that contain texts.
 --
 -- KEYS  1 the list or zset
--- ARGV  1 "list" or "zset", 2 way through the indexes: 1 or -1, 3 and 4 lowest and highest score of a zset,
---       5 index to begin with, negative from the end on ("" = where the scope begins), 6 a text inside of the member
---       there, which is looked for nearby as well, 7 "there" when it must be found, 8 members to look at, 9 bytes,
---       10 hits, then two per spelling of a text: "1" for its first, "0" for its others; the spelling
+-- ARGV  1 "list" or "zset", 2 way through the indexes: 1 or -1, 3 and 4 borders of the scores of a zset, the first
+--       one as "(1.5": up to there, all are below, 5 index to begin with, negative from the end on ("" = where the
+--       scope begins), 6 a text inside of the member there, which is looked for nearby as well, 7 "there" when it
+--       must be found, 8 members to look at, 9 bytes, 10 hits, then two per spelling of a text: "1" for its first,
+--       "0" for its others; the spelling
 -- Returns -1 when what must be found is not there, else number of members, first and last index of the scope, index
 -- where it began, then index, payload and score of each hit, and of the member to go on with.
 local list, way, find = ARGV[1] == 'list', tonumber(ARGV[2]), string.find
 local total = list and redis.call('LLEN', KEYS[1]) or redis.call('ZCARD', KEYS[1])
-local low = list and 0 or redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. ARGV[3])
+local low = list and 0 or redis.call('ZCOUNT', KEYS[1], '-inf', ARGV[3])
 local high = (list and total or redis.call('ZCOUNT', KEYS[1], '-inf', ARGV[4])) - 1
 local left, bytes, hits = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local function members(i, n)
