@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -47,7 +48,7 @@ def show(page: JobListPage, request: HttpRequest, list_url: str) -> HttpResponse
     return page.render(
         request,
         "groups.html",
-        title=str(page.opts.verbose_name_plural),
+        title=str(capfirst(page.opts.verbose_name_plural)),
         count=count,
         lines=lines,
         left_out=len(count.groups) - len(lines),
