@@ -14,10 +14,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& { echo "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format types floors kills shots clean
+.PHONY: help env demo test lint format types floors kills chaos chaos-ci chaos-night chaos-mutants messages shots clean
 
 help:  ## Show this list.
-	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
 	@echo
 	@echo "  make demo ONCE=1         runs every kind of job, prints the counts and exits; KILL=1 kills the worker meanwhile."
 	@echo "  make test PYTEST_ARGS=…  hands options to pytest. PYTHON=… chooses the interpreter that makes $(VENV)."
@@ -54,6 +54,23 @@ floors: $(STAMP)  ## Check that every module imports only from lower floors.
 
 kills: $(STAMP)  ## Kill workers at random while 4 x 5,000 jobs run, and count: nothing may be missing.
 	$(BIN)/python -m tests.acceptance.kill_run --jobs 5000 --kills 20 --runs 4
+
+chaos: $(STAMP)  ## Ten minutes of chaos: workers and Redis are killed, frozen, cut off; then count what ran.
+	$(BIN)/python -m tests.chaos.run --minutes 10
+
+chaos-ci: $(STAMP)  ## The same for two minutes.
+	$(BIN)/python -m tests.chaos.run --minutes 2
+
+chaos-night: $(STAMP)  ## All of it at its largest: models, every step of the protocol, lost answers, an hour of chaos.
+	$(BIN)/python -m tests.chaos.model --large
+	KIQ_CHAOS_TIMES=20 KIQ_CHAOS_LOSSES=1000 $(BIN)/python -m pytest tests/chaos -q --timeout 3600
+	$(BIN)/python -m tests.chaos.run --minutes 60
+
+chaos-mutants: $(STAMP)  ## Give the product one bug after the other: each must be caught.
+	$(BIN)/python -m tests.chaos.mutants
+
+messages: $(STAMP)  ## Merge the texts of the source into kiq_django/locale, compile, and say what is left to translate.
+	$(BIN)/python -m tests.catalogs
 
 shots: $(STAMP)  ## Take pictures of the pages with chromium, light and dark, wide and narrow, into docs/images.
 	KIQ_SHOTS=docs/images $(BIN)/python -m pytest tests/browser -k pictures --deselect tests/browser/test_guide.py

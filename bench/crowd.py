@@ -1,6 +1,7 @@
 """A busy program as the dashboard finds it in Redis and in the database: as many jobs of each kind as one asks for.
 
-Payloads have the fields and the size of real ones, some 500 bytes; what failed has one of 20 errors, of 60 kinds with the names of the jobs.
+Payloads have the fields and the size of real ones, some 500 bytes. What failed has one of 20 errors, which makes 60
+kinds with the names of the jobs.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from kiq_django.store import Store
     from kiq_django.store.metrics import JobMetrics
 
-NAMES = [f"{app}.jobs.{verb}" for app in ("shop", "billing", "mail", "stock", "reports", "search")
-         for verb in ("charge", "receipt", "digest", "sync", "build", "index", "import_rows", "resize", "notify", "prune")]  # fmt: skip
+APPS = ("shop", "billing", "mail", "stock", "reports", "search")
+VERBS = ("charge", "receipt", "digest", "sync", "build", "index", "import_rows", "resize", "notify", "prune")
+NAMES = [f"{app}.jobs.{verb}" for app in APPS for verb in VERBS]
 FAULTS = [
     ("billing.errors.CardTimeout", "gateway timed out after %d s", "gateway.py:88 in charge"),
     ("ConnectionResetError", "[Errno 104] Connection reset by peer (try %d)", "http.py:31 in post"),
@@ -28,9 +30,8 @@ FAULTS = [
     ("MemoryError", "cannot take %d bytes", "build.py:17 in table"),
     ("django.db.utils.OperationalError", "deadlock detected: process %d waits", "models.py:61 in reserve"),
 ]
-ERRORS = [
-    (error, text, f"{app}/{place}") for app in ("shop", "billing", "mail", "stock") for error, text, place in FAULTS
-]
+ERRORS = [(error, text, f"{app}/{place}") for app in APPS[:4] for error, text, place in FAULTS]
+SETS = ("schedule", "retry", "dead")
 BULK = 2_000
 """Jobs sent at once."""
 HEAD = (
@@ -90,7 +91,7 @@ def fill(store: Store, crowd: Crowd) -> Landmarks:
     queued = _queue(store, "default", crowd.waiting, stamps)
     for number in range(crowd.queues):
         _queue(store, f"queue{number}", number % 21, _moments(number % 21, now))
-    in_sets = {name: _set(store, name, crowd.in_set, now) for name in ("schedule", "retry", "dead")}
+    in_sets = {name: _set(store, name, crowd.in_set, now) for name in SETS}
     running = _processes(store, crowd, now)
     _metrics(store, crowd, now)
     return Landmarks(*queued, in_sets, running, _operations(crowd))
@@ -129,17 +130,22 @@ def _set(store: Store, name: Any, count: int, now: float) -> tuple[str, float]:
     for bulk in _bulks(_member(name, i, now, sign * step * (i + 1)) for i in range(count)):
         store.link.call("ZADD", key, *(part for score, raw in bulk for part in (repr(score), raw)))
     middle = count // 2
-    return _jid(now - 86_400 - middle % 3600, middle), now + sign * step * (middle + 1)
+    return _jid_in(name, middle, now), now + sign * step * (middle + 1)
 
 
 def _member(name: str, number: int, now: float, due: float) -> tuple[float, bytes]:
     made = now - 86_400 - number % 3600
-    head = _head(number, _jid(made, number), "default" if number % 3 else f"queue{number % 7}", made)
+    head = _head(number, _jid_in(name, number, now), "default" if number % 3 else f"queue{number % 7}", made)
     if name == "schedule":
         return now + due, head + b"}"
     error, message, frame = (text.encode() for text in ERRORS[number % len(ERRORS)])
     failed = now - number % 86_400
     return now + due, head + FAILED % (number % 25, made, failed, error, message % number, frame) + b"}"
+
+
+def _jid_in(name: str, number: int, now: float) -> str:
+    """Another one in each set."""
+    return _jid(now - 86_400 - number % 3600, number + 10_000_000 * (1 + SETS.index(name)))
 
 
 def _bulks(made: Iterator[Any]) -> Iterator[list[Any]]:

@@ -70,6 +70,15 @@ def push(payload: Payload, *, on_commit: bool) -> Handle:
     return Handle(pushed.jid, pushed.name)
 
 
+def refuse_unusable(payload: Payload) -> None:
+    """Raise at once what a push after the commit would raise too late.
+
+    Raises:
+        PayloadError, Unsupported: as for `push`.
+    """
+    _verify(_stamp(payload, clock.now()))
+
+
 def push_many(payloads: Iterable[Payload], ids: JidRange, *, on_commit: bool) -> JobIds:
     """Push jobs a thousand a round trip, each slice as soon as it is full; `ids` are those of the payloads.
 

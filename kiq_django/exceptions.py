@@ -71,3 +71,7 @@ class Discard(Steer):
 
 class Kill(Steer):
     """Raise inside a job: it goes to the dead set now, whatever retries are left."""
+
+
+class ResultError(KiqError, Kill):
+    """What a task of `django.tasks` returned cannot be stored. It has done its work, so it is not run again."""

@@ -11,6 +11,8 @@ KWARGS: Final = "kwargs"
 """Our own field: keyword arguments, an object beside `args`; Ruby ignores it."""
 RICH: Final = "rich"
 """Our own field: true when arguments need `arguments.load` before the job sees them."""
+TASK: Final = "django_task"
+"""Our own field: an object that tells of a task of `django.tasks`, whose result is kept."""
 
 ABSENT: Final[Any] = type("Absent", (), {"__repr__": lambda self: "ABSENT", "__slots__": ()})()
 """Given to `Payload.evolve`: remove this field."""

@@ -51,3 +51,4 @@ ROOT_URLCONF = "tests.admin.urls"
 STATIC_URL = "static/"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick: these guard nothing
 KIQ = {"ADAPTER": "test", "FEATURES": []}
+TASKS = {"default": {"BACKEND": "kiq_django.task_backend.KiqBackend", "QUEUES": []}}

@@ -4,19 +4,29 @@ from collections.abc import Sequence
 
 from kiq_django import store
 from kiq_django.adapters.base import Adapter
-from kiq_django.payload import ABSENT, Payload
+from kiq_django.payload import ABSENT, TASK, Payload
 from kiq_django.store.queues import Entry
+from kiq_django.store.tasks import TaskEntry
 
 
 class RedisAdapter(Adapter):
-    """One round trip a push, however many payloads and queues."""
+    """One round trip a push, however many payloads and queues; tasks of `django.tasks` take one of their own."""
 
     persistent = True
     schedules = True
     bulk = True
 
     def push(self, payloads: Sequence[Payload]) -> None:
-        store.get().queues.push([_entry(payload) for payload in payloads])
+        room = store.get()
+        if any(TASK in payload.document for payload in payloads):
+            room.tasks.enter([_task_entry(payload) for payload in payloads if TASK in payload.document])
+            payloads = [payload for payload in payloads if TASK not in payload.document]
+        room.queues.push([_entry(payload) for payload in payloads])
+
+
+def _task_entry(payload: Payload) -> TaskEntry:
+    """It is pushed in the same step as its record is made."""
+    return TaskEntry(_entry(payload), payload.jid, payload.document[TASK]["priority"])
 
 
 def _entry(payload: Payload) -> Entry:

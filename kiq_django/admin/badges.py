@@ -17,6 +17,8 @@ STATES: Final = {
     "error": ("bad", "bad", gettext_lazy("error")),
     "enqueued": ("info", "queue", gettext_lazy("enqueued")),
     "scheduled": ("info", "clock", gettext_lazy("scheduled")),
+    "queue": ("info", "queue", gettext_lazy("enqueued")),
+    "schedule": ("info", "clock", gettext_lazy("scheduled")),
     "running": ("info", "run", gettext_lazy("running")),
     "retry": ("warn", "retry", gettext_lazy("retry")),
     "dead": ("bad", "dead", gettext_lazy("dead")),
@@ -36,7 +38,7 @@ STATES: Final = {
     "cancelled": ("idle", "bad", gettext_lazy("cancelled")),
     "waiting": ("idle", "clock", gettext_lazy("waiting")),
 }
-"""Tone, icon and word of a state."""
+"""Tone, icon and word of a state, and of a place of jobs."""
 
 
 def icon(name: str) -> SafeString:

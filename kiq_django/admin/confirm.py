@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from kiq_django.admin import back
 from kiq_django.admin.audit import LONGEST_REASON
 
 if TYPE_CHECKING:
@@ -91,8 +92,9 @@ def ask(
         return dict(form.cleaned_data)
     own = {*form.fields, "csrfmiddlewaretoken", "confirmed"}
     repeated = [(name, value) for name, values in request.POST.lists() if name not in own for value in values]
-    repeated += [(name, value) for name, value in (repeat or {}).items() if name not in request.POST]
-    back = request.get_full_path() if request.method == "GET" else request.headers.get("referer", "")
+    origin = back.back(request)
+    given = {**(repeat or {}), **({back.FIELD: origin} if origin else {})}
+    repeated += [(name, value) for name, value in given.items() if name not in request.POST]
     return page.render(
-        request, "confirm.html", title=question.title, question=question, form=form, repeated=repeated, back=back
+        request, "confirm.html", title=question.title, question=question, form=form, repeated=repeated, back=origin
     )

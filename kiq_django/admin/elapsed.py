@@ -30,7 +30,7 @@ def told(work: Work, site: str) -> SafeString:
     words = _words(usual, limit, tone)
     word = badges.badge({"warn": "warn", "bad": "error"}[tone], words) if tone != "main" else words
     link = format_html('<a class="kiq-note" href="{}">{}</a>', url, word) if url else word
-    return format_html('<div>{}{}{}</div>', durations.human(work.elapsed), bar or format_html("{}", " "), link)
+    return format_html("<div>{}{}{}</div>", durations.human(work.elapsed), bar or format_html("{}", " "), link)
 
 
 def _limit(work: Work) -> float | None:

@@ -2,7 +2,7 @@
 
 No page can afford to add up the figures of a day each time that it is asked for, and no page needs them to the second.
 So each process remembers them: those of the last hour for less than a minute, those of the day before until the next
-hour begins. A page pays for them at most once a minute, and the live parts of pages nearly never.
+hour begins. A page pays for one of both at most once a minute, and the live parts of pages nearly never.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def of(situation: Situation) -> Evidence:
 
 
 def usual() -> Usual:
-    """How long jobs usually take: seconds that 95 of 100 runs stay below, by name. Jobs that seldom run are not there."""
+    """How long jobs usually take: seconds that 95 of 100 runs stay below, by name. What seldom runs is not there."""
     return _memory().past().usual
 
 
@@ -115,12 +115,13 @@ def lately() -> Jobs:
 
 
 def _read(known: Past) -> Past:
-    """Without figures a page says less, but it is there: what cannot be read now is asked for again a while later."""
+    """One of both tables, or both at first; without them a page says less, but it is there, and asks again later."""
     now, read_at = clock.now(), clock.monotonic()
+    end = int((now - HOUR) // HOUR) * HOUR
     try:
-        recent = _table(now, HOUR // 60)
-        end = int((now - HOUR) // HOUR) * HOUR
-        before = known.before if end == known.before_end else _table(end - 1, DAY)
+        is_first, has_turned = not known.before_end, end != known.before_end
+        before = _table(end - 1, DAY) if has_turned else known.before
+        recent = _table(now, HOUR // 60) if is_first or not has_turned else known.recent
     except StoreError:
         return replace(known, read_at=read_at)
     return Past(recent, before, end, {**_usual(recent), **_usual(before)}, read_at)

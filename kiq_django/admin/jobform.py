@@ -1,7 +1,6 @@
 """Enqueueing by hand: an old job with other arguments, or a declared one from nothing.
 
-Hidden values stay hidden: where the form still shows the mask, the value of the old job is taken, if it stood at the
-same place.
+Hidden values stay hidden: what the form still has as it was shown is taken from the old job (`admin/uncovering.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kiq_django import binding, client, clock, codec, jids, models, redaction, registry, routing, sections
-from kiq_django.admin import audit, jobtext, links, rights
+from kiq_django.admin import audit, jobtext, links, rights, uncovering
 from kiq_django.admin.confirm import Reason
 from kiq_django.exceptions import KiqError, MalformedPayload
 from kiq_django.payload import ABSENT, Payload
@@ -87,8 +86,9 @@ class JobForm(Reason):
             return found
         try:
             if self.old is not None:
-                found["args"] = uncover(found["args"], self.old.args)
-                found["kwargs"] = uncover(found["kwargs"], self.old.kwargs)
+                args, kwargs = redaction.redact_call(self.old, routing.find(self.old))
+                found["args"] = uncovering.uncover(found["args"], self.old.args, args, "args")
+                found["kwargs"] = uncovering.uncover(found["kwargs"], self.old.kwargs, kwargs, "kwargs")
             definition = self._definition(found["name"])
             if definition and not (self.old and "wrapped" in self.old.document):
                 binding.bind(definition.signature, definition.name, found["args"], found["kwargs"])
@@ -103,24 +103,6 @@ class JobForm(Reason):
         if definition is None:
             raise LookupError(_("No job of this name is declared in the code of this process."))
         return definition
-
-
-def uncover(edited: Any, old: Any) -> Any:
-    """Put the values of the old job where the form still shows the mask.
-
-    Raises:
-        LookupError: the mask stands where the old job had nothing.
-    """
-    if edited == redaction.MASK:
-        if old is None:
-            raise LookupError(_("A hidden value can only stay where it was."))
-        return old
-    if isinstance(edited, dict):
-        return {key: uncover(value, old.get(key) if isinstance(old, dict) else None) for key, value in edited.items()}
-    if isinstance(edited, list):
-        beside = old if isinstance(old, list) else []
-        return [uncover(value, beside[i] if i < len(beside) else None) for i, value in enumerate(edited)]
-    return edited
 
 
 def may_edit(request: HttpRequest) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Model
 
 from kiq_django.admin.lazily import api, store, submodule
@@ -119,7 +120,10 @@ class JobRows(Rows):
     @cached_property
     def found(self) -> Found[Any]:
         """What the search has found."""
-        return self.place.search(self.where, self.cursor)
+        try:
+            return self.place.search(self.where, self.cursor)
+        except ValueError as error:  # a cursor that was tampered with, or is too old
+            raise IncorrectLookupParameters(str(error)) from error
 
     def count(self) -> int:
         return len(self.found.jobs) if self.is_search else self.place.size()

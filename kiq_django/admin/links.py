@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.urls import NoReverseMatch, reverse
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
 from kiq_django import models
 
@@ -22,6 +24,8 @@ PLACES: dict[Any, str] = {
 """The name of the address of one queue, job, process, ..., which takes its key."""
 
 
+SHORT = 12
+"""Characters of an id that are shown whole."""
 KINDS: dict[str, Any] = {
     "queue": models.Queue,
     "job": models.Job,
@@ -50,7 +54,7 @@ def url_of(kind: str, key: str, site: str) -> str:
     if kind not in LISTS:
         return ""
     url = url_of_list(LISTS[kind], site)
-    return f"{url}?{urlencode({'queue': key})}" if url and key else url
+    return f"{url}?{urlencode({'queue': key}, errors='replace')}" if url and key else url
 
 
 def url_of_list(model: Any, site: str) -> str:
@@ -62,6 +66,19 @@ def word_for(kind: str) -> str:
     """What a list is called."""
     model = LISTS.get(kind) or KINDS.get(kind)
     return str(model._meta.verbose_name_plural) if model else kind
+
+
+def title_of(kind: str, key: str) -> str:
+    """What a link to a thing or a list says: the name of the thing, or what the list is called."""
+    if kind == "set":
+        kind, key = key, ""
+    if kind == "job" and key:
+        return _("job %(jid)s") % {"jid": key if len(key) <= SHORT else f"{key[:8]}…"}
+    if kind == "running" and key:
+        return _("running jobs of %(queue)s") % {"queue": key}
+    if kind == "process":
+        return ":".join(key.split(":")[:2])
+    return key or capfirst(word_for(kind))
 
 
 def url_of_subject(kind: Any, key: str, site: str) -> str:
@@ -95,4 +112,4 @@ def url_of_job(record: JobRecord, site: str) -> str:
         hint["queue"] = record.queue
     elif record.at is not None and record.place != "running":
         hint["at"] = repr(record.at)
-    return f"{url}?{urlencode(hint)}"
+    return f"{url}?{urlencode(hint, errors='replace')}"

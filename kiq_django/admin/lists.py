@@ -103,10 +103,7 @@ class RowList(ChangeList):
         return self.model_admin.search(rows, self.query) if self.query else rows  # type: ignore[attr-defined, no-any-return]
 
     def get_results(self, request: HttpRequest) -> None:
-        try:
-            super().get_results(request)
-        except ValueError as error:  # a cursor that was tampered with, or is too old
-            raise IncorrectLookupParameters(str(error)) from error
+        super().get_results(request)
         self.is_empty = not self.result_count and not self.query and not self.has_active_filters
         self.empty = self.model_admin.empty  # type: ignore[attr-defined]
         self.searched = self.queryset.found if getattr(self.queryset, "is_search", False) else None

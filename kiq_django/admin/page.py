@@ -13,7 +13,8 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from kiq_django import conf
-from kiq_django.admin import navigation
+from kiq_django.admin import links, navigation
+from kiq_django.admin.back import back
 from kiq_django.exceptions import ConfigurationError, StoreError, StoreRefused
 
 View = Callable[..., HttpResponse]
@@ -76,11 +77,11 @@ class Page(_Admin):
         """Say what is wrong with Redis: in place of a page, or after an action, which then changed nothing."""
         if request.method == "POST" and isinstance(error, StoreRefused):
             messages.error(request, str(error))
-            return HttpResponseRedirect(request.get_full_path())
+            return HttpResponseRedirect(back(request) or links.url_of_list(self.model, self.admin_site.name))
         context = self.context(request, title=_("Redis does not answer"), error=error, nav=None)
         if isinstance(error, ConfigurationError):
             context["title"] = _("The settings cannot be used")
-        return TemplateResponse(request, "admin/kiq/away.html", context, status=503).render()
+        return _rendered(TemplateResponse(request, "admin/kiq/away.html", context, status=503))
 
     def context(self, request: HttpRequest, **more: Any) -> dict[str, Any]:
         """What every template of ours needs."""

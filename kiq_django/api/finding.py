@@ -71,14 +71,14 @@ def near_in_queues(
         budget: for all of them.
         came: when it came into its queue, epoch seconds, if that is known: then the id need not tell.
     """
-    sizes = store.queues.sizes(queues)
-    short = [queue for queue in queues if 0 < sizes[queue] <= WINDOW]
+    sizes, most = store.queues.sizes(queues), min(WINDOW, budget.jobs)
+    short = [queue for queue in queues if 0 < sizes[queue] <= most]
     yield from ((queue, Sighting(None, 0, 0, complete=True)) for queue in queues if not sizes[queue])
     for part in _parts(short, sizes):
         regions = [queue_region(store, queue) for queue in part]
         found = run_short(regions, Filter(text=jid), 1, budget, lambda job: job.jid == jid)
         yield from zip(part, map(_sighting, found), strict=True)
-    yield from _near_in_long(store, [queue for queue in queues if sizes[queue] > WINDOW], jid, budget, came)
+    yield from _near_in_long(store, [queue for queue in queues if sizes[queue] > max(0, most)], jid, budget, came)
 
 
 def _near_in_long(

@@ -6,6 +6,7 @@ for successful runs alone; a run belongs to the minute in which it is written do
 minute in which it ended, because it is compared with the queue's size at the begin and the end of that minute.
 """
 
+import re
 import threading
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,11 @@ LONGEST_STRANGER = 128
 """Characters."""
 OTHER = "other"
 """Under which all further strangers count."""
+PLAIN_NAME = re.compile(r"(?:[^\W\d_a-z]\w*+(?:::[^\W\d_a-z]\w*+)++|[^\W\d]\w*+)(?:[.][^\W\d]\w*+)*+")
+"""What Python and Ruby call a function or a class: `shop.jobs.send`, `Shop::SendJob`. Sidekiq 7's histograms have
+nothing before the name in their keys: a stranger of another shape could be named like a key of something else."""
+TAKEN = frozenset({"it", "deploylock"})
+"""Sidekiq has keys of other things that begin like the histograms of these."""
 
 
 class Counted(NamedTuple):
@@ -131,6 +137,8 @@ class Tally:
         if name in self._strangers:
             return name
         if len(self._strangers) >= MOST_STRANGERS or len(name) > LONGEST_STRANGER:
+            return OTHER
+        if name in TAKEN or not PLAIN_NAME.fullmatch(name):
             return OTHER
         self._strangers.add(name)
         return name

@@ -21,6 +21,7 @@ from kiq_django.store.search import Search
 from kiq_django.store.sets import Sets
 from kiq_django.store.sidekiq_metrics import SidekiqMetrics
 from kiq_django.store.sizes import Sizes
+from kiq_django.store.tasks import Tasks
 from kiq_django.store.totals import Totals
 from kiq_django.store.waiters import Waiters
 from kiq_django.store.working import Working
@@ -44,6 +45,7 @@ class Store:
         self.sets = Sets(self.link, self.keys, limits)
         self.search = Search(self.link, self.keys)
         self.records = Records(self.link, self.keys)
+        self.tasks = Tasks(self.link, self.keys)
         self.groups = Groups(self.link, self.keys)
         self.operations = Operations(self.link, self.keys, self.sets)
         self.processes = Processes(self.link, self.keys)

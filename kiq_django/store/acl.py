@@ -27,6 +27,9 @@ READ: Final = (
     "zrevrangebyscore", "zscore",
 )  # fmt: skip
 PUSH: Final = ("lpush", "sadd", "zadd")
+RESULTS: Final = ("eval", "evalsha", "exists", "hgetall", "lrange")
+ENTER: Final = ("expire", "hset", "lpush", "ltrim", "rpush", "sadd", "zadd")
+"""What `enter.lua` does."""
 ACT: Final = (
     "del", "expire", "hdel", "hincrby", "hset", "hsetnx", "lmove", "lpush", "lrem", "lset", "mset", "rpush", "sadd",
     "set", "srem", "unlink", "zadd", "zrem", "zremrangebyrank", "zremrangebyscore",
@@ -109,9 +112,16 @@ def roles() -> Iterator[Role]:
     reading = (Grant((*CONNECT, *READ), every), Grant(NOTE, COUNTS))
     acting = Grant(ACT, every - ENGINES)
     yield Role("producer", "enqueues jobs, and sees none", (Grant(CONNECT), pushing))
+    yield Role("tasks", "enqueues tasks of django.tasks, and asks for their results", _of_tasks())
     yield Role("dashboard-read", "shows everything, and changes nothing", reading)
     yield Role("dashboard-write", "shows everything, and does what people do", (*reading, acting))
     yield Role("worker", "runs jobs, and enqueues more", (Grant((*CONNECT, *UNBLOCK, *READ, *WORK), every),))
+
+
+def _of_tasks() -> tuple[Grant, ...]:
+    """Their place by priority depends on what waits, so that they are pushed by a script, which reads."""
+    entered = frozenset({"queues", "queue", "job_set:schedule", "job"})
+    return Grant((*CONNECT, *RESULTS), entered | {"process"}), Grant(ENTER, entered)
 
 
 def line(role: Role, prefix: str, user: str) -> str:

@@ -74,7 +74,8 @@ class Counters:
         *sizes, queues, paused, processes = self._link.send([*sets, *listed])
         names = _names(processes)
         asked = [("HEXISTS", "info"), ("HGET", "busy")]
-        replies = self._link.send([(verb, keys.process(name), field) for name in names for verb, field in asked])
+        fields = [(verb, keys.process(name), field) for name in names for verb, field in asked]
+        replies = self._link.send(fields, tolerant=True)
         found = zip(names, replies[::2], replies[1::2], strict=True)
         return Brief(
             queues=_names({*queues, *paused}),
@@ -103,10 +104,10 @@ class Counters:
             pipe.llen(self._keys.queue(queue))
         for process in processes:
             pipe.hmget(self._keys.process(process), "info", "busy")
-        replies = self._link.execute(pipe)
+        replies = self._link.execute(pipe, tolerant=True)
         found = zip(processes, replies[len(queues) :], strict=True)
-        busy = {process: _integer(number) for process, (info, number) in found if info}
-        return dict(zip(queues, replies, strict=False)), busy
+        busy = {process: _integer(reply[1]) for process, reply in found if reply and reply[0]}
+        return {queue: size or 0 for queue, size in zip(queues, replies, strict=False)}, busy
 
     def history(self, days: int, until: date) -> list[tuple[date, int, int]]:
         """Day, processed, failed of the last `days` days up to `until` (UTC), the latest first."""

@@ -13,6 +13,16 @@ SetName = Literal["schedule", "retry", "dead"]
 SET_NAMES: tuple[SetName, ...] = ("schedule", "retry", "dead")
 
 
+def name_of(member: bytes) -> str:
+    """A name as Redis has it, which may be any bytes; `spelled` gives the same bytes again."""
+    return member.decode(errors="surrogateescape")
+
+
+def spelled(key: str) -> bytes:
+    """A key with a name in it that came from `name_of`."""
+    return key.encode(errors="surrogateescape")
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Sidekiq's layout, with an optional prefix for tests and shared servers."""

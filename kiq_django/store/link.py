@@ -34,29 +34,33 @@ class Link:
         """A redis-py pipeline, to be sent with `execute`; `atomic` wraps it in MULTI/EXEC."""
         return self.client.pipeline(transaction=atomic)
 
-    def execute(self, pipe: Any) -> list[Any]:
+    def execute(self, pipe: Any, *, tolerant: bool = False) -> list[Any]:
         """Send a pipeline in one round trip and return its replies.
+
+        Args:
+            pipe: from `pipeline`.
+            tolerant: None is the reply of a key that holds another type, instead of an error for all.
 
         Raises:
             StoreError: as for `call`; commands before the refused one may have run.
         """
         with self._connection() as connection:
             pipe.connection_pool = _Lender(connection)
-            replies: list[Any] = pipe.execute()
-        return replies
+            replies: list[Any] = pipe.execute(raise_on_error=not tolerant)
+        return self._told(replies, tolerant)
 
-    def script(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    def script(self, name: str, keys: Sequence[str | bytes], args: Sequence[Any]) -> Any:
         """Run one script in one round trip."""
         return self.run([self.prepare(name, keys, args)])[0]
 
-    def prepare(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> tuple[Any, ...]:
+    def prepare(self, name: str, keys: Sequence[str | bytes], args: Sequence[Any]) -> tuple[Any, ...]:
         """The command that runs a script, for `run`."""
         script = scripts.load(name, self._knows_shebang())
         self._texts[script.sha] = script.text
         return ("EVALSHA", script.sha, len(keys), *keys, *args)
 
-    def run(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Send prepared scripts in one round trip, each atomic by itself.
+    def run(self, commands: Sequence[tuple[Any, ...]], *, tolerant: bool = False) -> list[Any]:
+        """Send prepared scripts in one round trip, each atomic by itself; `tolerant` as for `execute`.
 
         A server that forgot a script (restart, SCRIPT FLUSH) has not run it, so it is sent again whole.
         """
@@ -64,15 +68,15 @@ class Link:
         for index, reply in enumerate(replies):
             if isinstance(reply, redis.exceptions.NoScriptError):
                 sha, *rest = commands[index][1:]
-                replies[index] = self.call("EVAL", self._texts[sha], *rest)
-        self._refuse_errors(replies)
-        return replies
+                replies[index] = self.exchange([("EVAL", self._texts[sha], *rest)])[0]
+        return self._told(replies, tolerant)
 
-    def send(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Send commands in one round trip; raises for the first that was refused, the others have run."""
-        replies = self.exchange(commands)
-        self._refuse_errors(replies)
-        return replies
+    def send(self, commands: Sequence[tuple[Any, ...]], *, tolerant: bool = False) -> list[Any]:
+        """Send commands in one round trip; raises for the first that was refused, the others have run.
+
+        `tolerant` as for `execute`.
+        """
+        return self._told(self.exchange(commands), tolerant)
 
     def exchange(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Send commands in one round trip and return the replies as the server gives them, errors among them.
@@ -91,10 +95,13 @@ class Link:
         with self.translated():
             return connections.server_info(self.client)
 
-    def _refuse_errors(self, replies: Sequence[Any]) -> None:
-        for reply in replies:
+    def _told(self, replies: list[Any], tolerant: bool) -> list[Any]:
+        for index, reply in enumerate(replies):
             if isinstance(reply, redis.RedisError):
-                raise self._in_our_words(reply) from reply
+                if not (tolerant and "WRONGTYPE " in str(reply)):
+                    raise self._in_our_words(reply) from reply
+                replies[index] = None
+        return replies
 
     def _knows_shebang(self) -> bool:
         if self._shebang is None:

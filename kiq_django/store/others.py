@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kiq_django import clock
-from kiq_django.store.keys import Keys
+from kiq_django.store.keys import Keys, name_of, spelled
 from kiq_django.store.link import Link
 
 OUR_VERSION = b'"version":"kiq_django'
@@ -44,8 +44,8 @@ class Others:
         """What those say of themselves that live and are not ours."""
         pipe = self._link.pipeline()
         for identity in sorted(processes)[:MOST_PROCESSES]:
-            pipe.hget(self._keys.process(identity.decode(errors="surrogateescape")), "info")
-        infos = self._link.execute(pipe)
+            pipe.hget(spelled(self._keys.process(name_of(identity))), "info")
+        infos = self._link.execute(pipe, tolerant=True)
         return [info for info in infos if info and OUR_VERSION not in info.replace(b'": "', b'":"')]
 
 

@@ -61,15 +61,15 @@ class Processes:
         return int(self._link.call("SCARD", self._keys.processes()))
 
     def read(self, identities: Sequence[str]) -> list[Found]:
-        """What is known of each that lives, in one round trip."""
+        """What is known of each that lives, in one round trip; a name that stands for another key is no process."""
         pipe = self._link.pipeline()
         for identity in identities:
             pipe.hgetall(self._keys.process(identity))
             pipe.hgetall(self._keys.work(identity))
             pipe.hgetall(self._keys.workers(identity))
-        replies = self._link.execute(pipe)
+        replies = self._link.execute(pipe, tolerant=True)
         found = [
-            Found(identity, _texts(fields), _keyed(work or workers))
+            Found(identity, _texts(fields or {}), _keyed(work or workers or {}))
             for identity, fields, work, workers in zip(
                 identities, replies[::3], replies[1::3], replies[2::3], strict=True
             )
@@ -77,14 +77,17 @@ class Processes:
         return [process for process in found if process.fields.get("info")]
 
     def prune(self) -> int:
-        """Take processes off the list that stopped beating. Returns how many; at most one caller a minute works."""
+        """Take names off the list of processes that stopped beating, or that are the key of something else.
+
+        Returns how many; at most one caller a minute works.
+        """
         if not self._link.call("SET", self._keys.cleanup_guard(), "1", "NX", "EX", EXPIRY):
             return 0
         listed = self.identities()
         pipe = self._link.pipeline()
         for identity in listed:
             pipe.hexists(self._keys.process(identity), "info")
-        gone = [i for i, alive in zip(listed, self._link.execute(pipe), strict=True) if not alive]
+        gone = [i for i, alive in zip(listed, self._link.execute(pipe, tolerant=True), strict=True) if not alive]
         return int(self._link.call("SREM", self._keys.processes(), *gone)) if gone else 0
 
     def signal(self, identities: Iterable[str], signal: Signal) -> None:

@@ -1,7 +1,7 @@
 """What is known of a job by its id, for jobs that have failed: where it is now, and how its runs went.
 
 Hash `kiq:job:<jid>`, written in the same script as the move that it tells of (`settle.lua`), and gone some time after
-the last of them. Jobs that never failed have none.
+the last of them. Jobs that never failed have none, unless they are tasks of `django.tasks`.
 
 | field | holds |
 | --- | --- |
@@ -12,7 +12,8 @@ the last of them. Jobs that never failed have none.
 | `run:<number>` | JSON: a failed run. The first and the last 25 are kept |
 | `trace:<digest>` | compressed JSON: lines of a traceback, for all runs with the same; some 26 are kept |
 | `end` | JSON: the run that succeeded |
-| `result`, `progress` | left to what a job returns and tells |
+| `task`, `running`, `result` | of a task of `django.tasks`, which always has a record: see `store/tasks.py` |
+| `progress` | left to what a job tells |
 
 A move by hand, by the poller or by the reaper does not write here: `place` and `score` are where to look first.
 """
@@ -106,6 +107,8 @@ class Note(NamedTuple):
     """The failed run; empty when none is to be added."""
     digest: str = ""
     trace: bytes = b""
+    keep: int = 0
+    """Seconds to keep the record at least, whatever the settings say; 0 leaves it to them."""
 
 
 def failed(jid: str, place: Place, name: str, queue: str, before: int, run: Attempt) -> Note | None:
@@ -125,7 +128,7 @@ def succeeded(jid: str, name: str, queue: str, run: Run) -> Note | None:
 
 def arguments(note: Note, key: int, least: int, most: int) -> tuple[Any, ...]:
     """A note as `settle.lua` takes it: number of the record's key, seconds to keep it at least and at most."""
-    return ("record", key, least, most, *note[2:], len(note.fields), *note.fields)
+    return ("record", key, least, most, *note[2:6], len(note.fields), *note.fields)
 
 
 @lru_cache(maxsize=256)
@@ -164,7 +167,7 @@ class Records:
         if not _gets_record(jid):
             return None
         found = self._link.call("HGETALL", self._keys.job("", jid))
-        return _record(jid, {name.decode("utf-8", "replace"): value for name, value in found.items()})
+        return read_hash(jid, {name.decode("utf-8", "replace"): value for name, value in found.items()})
 
     def at_score(self, name: SetName, score: float) -> list[bytes]:
         """Payloads of a set that have exactly this score; 100 of them at most."""
@@ -172,7 +175,8 @@ class Records:
         return list(self._link.call("ZRANGEBYSCORE", self._keys.job_set(name), *limits))
 
 
-def _record(jid: str, found: Mapping[str, bytes]) -> Record | None:
+def read_hash(jid: str, found: Mapping[str, bytes]) -> Record | None:
+    """The record of a job from the fields of its hash. None for one that never ran."""
     place = _text(found.get("place"))
     if place not in get_args(Place):
         return None

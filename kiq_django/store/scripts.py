@@ -1,6 +1,6 @@
 """The Lua scripts of `lua/`, by name.
 
-On servers that know it (Redis 7, Valkey) each script carries `allow-oom`: our scripts free memory, or
+On servers that know it (Redis 7, Valkey) each script but `enter` carries `allow-oom`: they free memory, or
 move what is already stored, or renew a lease, so a full Redis can still be drained. Those that only
 read carry `no-writes` as well, and so run on a replica, and while a full disk forbids all writing.
 Redis 6.2 and Dragonfly reject that line.
@@ -15,6 +15,9 @@ FOLDER = Path(__file__).with_name("lua")
 SHEBANG = "#!lua flags=allow-oom\n"
 SHEBANG_OF_READERS = "#!lua flags=allow-oom,no-writes\n"
 READERS = frozenset({"locate", "search"})
+SHEBANG_OF_WRITERS = "#!lua\n"
+WRITERS = frozenset({"enter"})
+"""A full Redis refuses these, as it refuses every push."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,19 @@ def load(name: str, shebang: bool) -> Script:
     if outer:
         text = f"local function move(KEYS, ARGV)\n{text}end\n{_read(f'around/{outer}')}"
     if shebang:
-        text = (SHEBANG_OF_READERS if name in READERS else SHEBANG) + text
+        text = _flags(name) + text
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 def names() -> list[str]:
     """All scripts that can run by themselves."""
     return sorted(path.stem for path in FOLDER.glob("*.lua"))
+
+
+def _flags(name: str) -> str:
+    if name in WRITERS:
+        return SHEBANG_OF_WRITERS
+    return SHEBANG_OF_READERS if name in READERS else SHEBANG
 
 
 def _read(name: str) -> str:

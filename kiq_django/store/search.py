@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from kiq_django.exceptions import MalformedPayload
 from kiq_django.payload import Payload
-from kiq_django.store.keys import Keys, SetName
+from kiq_django.store.keys import Keys, SetName, name_of, spelled
 from kiq_django.store.link import Link
 
 WINDOW = 2_000
@@ -165,11 +165,13 @@ class Search:
 
     def held(self) -> list[tuple[str, bytes]]:
         """Queue and payload of everything that workers have taken, be it begun or not."""
-        served = sorted(name.decode() for name in self._link.call("SMEMBERS", self._keys.served()))
-        owned = self._link.send([("ZRANGE", self._keys.owners(queue), 0, -1) for queue in served])
-        lists = [(queue, owner.decode()) for queue, owners in zip(served, owned, strict=True) for owner in owners]
-        found = self._link.send([("LRANGE", self._keys.working(*each), 0, -1) for each in lists])
-        return [(queue, raw) for (queue, _), raws in zip(lists, found, strict=True) for raw in raws]
+        served = sorted(name_of(name) for name in self._link.call("SMEMBERS", self._keys.served()))
+        asked = [("ZRANGE", spelled(self._keys.owners(queue)), 0, -1) for queue in served]
+        owned = zip(served, self._link.send(asked, tolerant=True), strict=True)
+        lists = [(queue, name_of(owner)) for queue, owners in owned for owner in owners or ()]
+        asked = [("LRANGE", spelled(self._keys.working(*each)), 0, -1) for each in lists]
+        found = zip(lists, self._link.send(asked, tolerant=True), strict=True)
+        return [(spelled(queue).decode(errors="replace"), raw) for (queue, _), raws in found for raw in raws or ()]
 
     def _ask(self, scope: Scope, way: Way, start: Sequence[Any], asked: Sequence[Any]) -> Any:
         return self._link.run([self._asking(scope, way, start, asked)])[0]

@@ -100,7 +100,9 @@ class Sizes:
         found: dict[str, list[str] | None] = {}
         for name, owners in zip(names, self._link.execute(pipe), strict=True):
             left -= len(owners)
-            found[name] = None if left < 0 or len(owners) == MOST_OWNERS else [owner.decode() for owner in owners]
+            found[name] = (
+                None if left < 0 or len(owners) == MOST_OWNERS else [owner.decode(errors="replace") for owner in owners]
+            )
         return found
 
     def _measure(self, names: Sequence[str], owners: dict[str, list[str] | None], now: float) -> dict[str, Size]:

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from kiq_django import sections
 from kiq_django.store import records
-from kiq_django.store.keys import Keys
+from kiq_django.store.keys import Keys, name_of, spelled
 from kiq_django.store.link import Link
 
 Verb = Literal["retry", "bury", "schedule", "requeue", "end"]
@@ -108,40 +108,38 @@ class Working:
 
     def served(self) -> list[str]:
         """Queues that some owner ever took jobs from: where a reaper looks."""
-        return sorted(name.decode() for name in self._link.call("SMEMBERS", self._keys.served()))
+        return sorted(name_of(name) for name in self._link.call("SMEMBERS", self._keys.served()))
 
     def expired(self, queues: Sequence[str]) -> list[tuple[str, str]]:
         """Queue and owner of every ended lease that needs a hand.
 
         A reaped owner needs one only while something is on its list, and when it is time to forget it.
+        Of a queue whose owners, or whose list, are of another type nothing is found: the others go on.
         """
-        replies = self._link.run(
-            [self._link.prepare("expired", [self._keys.owners(q)], [FORGET_AFTER]) for q in queues]
-        )
-        found = [(queue, *pair) for queue, reply in zip(queues, replies, strict=True) for pair in _pairs(reply)]
-        pipe = self._link.pipeline()
-        for queue, owner, _ in found:
-            pipe.llen(self._keys.working(queue, owner))
-        lengths = self._link.execute(pipe) if found else []
+        asked = [self._link.prepare("expired", [spelled(self._keys.owners(q))], [FORGET_AFTER]) for q in queues]
+        replies = self._link.run(asked, tolerant=True)
+        found = [(queue, *pair) for queue, reply in zip(queues, replies, strict=True) for pair in _pairs(reply or [])]
+        lists = [("LLEN", spelled(self._keys.working(queue, owner))) for queue, owner, _ in found]
+        lengths = self._link.send(lists, tolerant=True) if found else []
         return [(q, o) for (q, o, urgent), length in zip(found, lengths, strict=True) if urgent or length]
 
     def owners(self, queue: str) -> dict[str, float]:
         """Registered owners of a queue and the end of their leases; negative once reaped."""
-        found = self._link.client.zrange(self._keys.owners(queue), 0, -1, withscores=True)
-        return {owner.decode(): score for owner, score in found}
+        found = self._link.client.zrange(spelled(self._keys.owners(queue)), 0, -1, withscores=True)
+        return {name_of(owner): score for owner, score in found}
 
     def left_behind(self, queue: str, owner: str, limit: int) -> list[bytes]:
         """The newest payloads on a working list, the newest first."""
-        return list(self._link.call("LRANGE", self._keys.working(queue, owner), 0, limit - 1))
+        return list(self._link.call("LRANGE", spelled(self._keys.working(queue, owner)), 0, limit - 1))
 
     def reclaim(
-        self, queue: str, owner: str, jobs: Sequence[tuple[bytes, str, bytes]], *, force: bool = False
+        self, queue: str, owner: str, jobs: Sequence[tuple[bytes, str, bytes | None]], *, force: bool = False
     ) -> str | None:
         """Take jobs back from an owner whose lease has ended.
 
         Args:
-            jobs: payload, jid and payload for the dead set, the newest first; no jobs marks the owner
-                as reaped, and forgets it in the end.
+            jobs: payload, jid and payload for the dead set (None drops the job instead), the newest first;
+                no jobs marks the owner as reaped, and forgets it in the end.
             force: its process is known to be gone, whatever the lease says.
 
         Returns:
@@ -151,11 +149,11 @@ class Working:
         keys = self._keys
         names = [keys.owners(queue), keys.working(queue, owner), keys.queue(queue), keys.job_set("dead", queue)]
         names += [keys.recovered(queue, jid) for _, jid, _ in jobs]
-        args: list[Any] = [owner, "force" if force else "", RECOVERIES_THAT_KILL, RECOVERY_WINDOW]
+        args: list[Any] = [spelled(owner), "force" if force else "", RECOVERIES_THAT_KILL, RECOVERY_WINDOW]
         args += [*self._dead_limits, FORGET_AFTER]
         for raw, _, dead in jobs:
-            args += [raw, dead]
-        answer = self._link.script("reclaim", names, args)
+            args += [raw, "drop", b""] if dead is None else [raw, "bury", dead]
+        answer = self._link.script("reclaim", [*map(spelled, names)], args)
         return None if answer == -1 else answer.decode()
 
     def _lease(self, owner: str, queues: Sequence[str], seconds: float, verb: str) -> bool:
@@ -169,7 +167,7 @@ class Working:
         args: list[Any] = [*self._dead_limits, len(batch.acks), *batch.acks]
         for move in batch.moves:
             args += move[:4]
-            if move.note is not None and self._history_seconds:
+            if move.note is not None and (self._history_seconds or move.note.keep):
                 names.append(keys.job(queue, move.note.jid))
                 args += records.arguments(move.note, len(names), *self._kept(move))
         return self._link.prepare("settle", names, args)
@@ -179,7 +177,7 @@ class Working:
 
         That of a dead job stays as long as the job itself, of which a full dead set keeps the last ones alone.
         """
-        least, most = self._history_seconds, self._dead_limits[1]
+        least, most = max(self._history_seconds, move.note.keep if move.note else 0), self._dead_limits[1]
         if move.verb == "bury":
             return math.ceil(min(least, most)), math.ceil(most)
         seconds = math.ceil(least + min(move.delay, most))
@@ -207,4 +205,4 @@ def _turn(settled: list[bytes], queues: Sequence[str], reply: Sequence[Sequence[
 
 
 def _pairs(reply: Sequence[bytes]) -> list[tuple[str, bool]]:
-    return [(reply[i].decode(), reply[i + 1] == b"1") for i in range(0, len(reply), 2)]
+    return [(name_of(reply[i]), reply[i + 1] == b"1") for i in range(0, len(reply), 2)]

@@ -35,7 +35,7 @@ def kiq_list(context: Context, kind: str, number: Any = None) -> SafeString:
 @register.simple_tag(takes_context=True)
 def kiq_links(context: Context, found: Sequence[tuple[str, str]]) -> SafeString:
     """The links of a diagnosis, each after an arrow."""
-    pairs = [(links.url_of(kind, key, _site(context)), key or capfirst(links.word_for(kind))) for kind, key in found]
+    pairs = [(links.url_of(kind, key, _site(context)), links.title_of(kind, key)) for kind, key in found]
     return format_html_join("", ' <a class="kiq-see" href="{}">{}</a>', [pair for pair in pairs if pair[0]])
 
 

@@ -3,9 +3,11 @@
 from typing import Final
 
 from kiq_django import backtrace
+from kiq_django.codec import dump_bytes
 from kiq_django.execution import Outcome
 from kiq_django.failure import FRAME, ask
-from kiq_django.payload import Payload
+from kiq_django.options import LONGEST
+from kiq_django.payload import TASK, Payload
 from kiq_django.retry import Verdict
 from kiq_django.store import records
 from kiq_django.worker.reservation import Reservation
@@ -30,9 +32,10 @@ def of_failure(reservation: Reservation, outcome: Outcome, failed: Payload, verd
 
 
 def of_success(reservation: Reservation, outcome: Outcome) -> records.Note | None:
-    """A run that succeeded, of a job that had failed before."""
+    """A run that succeeded, of a job that had failed before or whose result is kept."""
     run = records.Run(outcome.started_at, outcome.elapsed, _worker(reservation))
-    return records.succeeded(outcome.payload.jid, outcome.payload.display_name, reservation.queue, run)
+    note = records.succeeded(outcome.payload.jid, outcome.payload.display_name, reservation.queue, run)
+    return _of_task(note, outcome.payload, _result(outcome))
 
 
 def _of_failure(
@@ -50,7 +53,25 @@ def _of_failure(
         backtrace=tuple(backtrace.lines_of(error, records.TRACE_LINES)) if error else (),
     )
     queue = failed.queue if place == "retry" else reservation.queue
-    return records.failed(failed.jid, place, failed.display_name, queue, failed.retry_count or 0, attempt)
+    note = records.failed(failed.jid, place, failed.display_name, queue, failed.retry_count or 0, attempt)
+    return _of_task(note, failed)
+
+
+def _of_task(note: records.Note | None, payload: Payload, result: bytes = b"") -> records.Note | None:
+    """The same note, with what `django.tasks` asks for beside it if the job is one of its tasks."""
+    task = payload.document.get(TASK)
+    if note is None or not isinstance(task, dict):
+        return note
+    seconds = task.get("result_ttl")
+    keep = seconds if type(seconds) is int and 0 < seconds <= LONGEST else 0
+    return note._replace(fields=(*note.fields, "result", result, "running", b""), keep=keep)
+
+
+def _result(outcome: Outcome) -> bytes:
+    """Empty for a job that is no task, and where a link has put something unwritable in place of the result."""
+    if TASK not in outcome.payload.document:
+        return b""
+    return ask("", dump_bytes, outcome.result)[0] or b""
 
 
 def _worker(reservation: Reservation) -> str:

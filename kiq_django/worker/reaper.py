@@ -2,10 +2,11 @@
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from kiq_django import clock, routing, signals, wire
-from kiq_django.exceptions import KiqError, MalformedPayload, PayloadError
+from kiq_django.exceptions import KiqError, MalformedPayload, PayloadError, StoreError, StoreRefused, StoreUnavailable
 from kiq_django.payload import ABSENT, Payload
 from kiq_django.service import Service
 from kiq_django.store import Store
@@ -26,8 +27,8 @@ class Case(NamedTuple):
 
     raw: bytes
     jid: str
-    dead: bytes
-    """What would go to the dead set; nothing for a job that says `dead: false`."""
+    dead: bytes | None
+    """What would go to the dead set; None for a job that says `dead: false`."""
     payload: Payload | None
 
 
@@ -61,9 +62,18 @@ class Reaper(Service):
             self._not_before = now + self._lease
         self._last_look = now
         if now >= self._not_before:
-            for queue, owner in self._store.working.expired(queues) if queues else []:
-                self.reap(queue, owner)
+            self._reap_all(self._store.working.expired(queues) if queues else [])
         self._store.processes.prune()
+
+    def _reap_all(self, found: Sequence[tuple[str, str]]) -> None:
+        """A list that is of another type stops nobody but its own queue."""
+        for queue, owner in found:
+            try:
+                self.reap(queue, owner)
+            except (StoreUnavailable, StoreRefused):
+                raise
+            except StoreError as error:
+                logger.warning("Cannot take back what %s held on %s: %s", _plain(owner), _plain(queue), error)
 
     def reap(self, queue: str, owner: str, *, force: bool = False) -> int:
         """Take back the jobs of one owner on one queue. `force` when its process is known to be gone.
@@ -91,7 +101,7 @@ class Reaper(Service):
 def _case(raw: bytes) -> Case:
     try:
         payload = Payload.decode(raw)
-        dead = b"" if payload.document.get("dead") is False else _poisoned(payload).encode()
+        dead = None if payload.document.get("dead") is False else _poisoned(payload).encode()
     except (MalformedPayload, PayloadError):
         return Case(raw, hashlib.sha256(raw).hexdigest()[:24], raw, None)
     return Case(raw, payload.jid, dead, payload)
@@ -116,7 +126,13 @@ def _announce_death(case: Case) -> None:
     signals.send(signals.job_dead, sender, payload=payload, error=PoisonError(POISON))
 
 
+def _plain(name: str) -> str:
+    """A name for people, whatever bytes it came from."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 def _report(owner: str, queue: str, fates: str) -> None:
+    owner, queue = _plain(owner), _plain(queue)
     back, buried = fates.count("1"), fates.count("2") + fates.count("3")
     if back:
         logger.warning("%s is gone: %d of its jobs are back on %s", owner, back, queue)

@@ -8,6 +8,7 @@ from kiq_django import plugins, signals
 from kiq_django.execution import Outcome
 from kiq_django.store.working import Batch
 from kiq_django.worker.journal import Journal
+from kiq_django.worker.label import label
 from kiq_django.worker.reservation import Reservation
 
 logger = logging.getLogger("kiq_django.worker")
@@ -87,7 +88,7 @@ class Settler:
         if mark != STOLEN or (reservation in self._unsure and reservation.owner == living):
             return True
         self.stolen += 1
-        logger.warning("A job was taken back while it ran here; its end is not stored: %.120r", reservation.raw)
+        logger.warning("A job was taken back while it ran here; its end is not stored: %s", label(reservation.raw))
         return False
 
     def _tell(self, stored: Sequence[Reservation]) -> None:

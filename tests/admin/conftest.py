@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import Permission, User
 
+from tests.admin.figures import ran  # noqa: F401 - a fixture
 from tests.api.conftest import beat, in_queue, in_set, put, put_many, running  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +41,16 @@ def views(db) -> list[str]:
 def boss(client, person):
     """A client signed in as a superuser."""
     client.force_login(person(name="boss", is_superuser=True))
+    return client
+
+
+@pytest.fixture
+def chief(client, person, settings, caplog):
+    """A superuser for very many requests: pages in a frame that is quickly drawn, sessions without a database."""
+    settings.TEMPLATES = framed(settings.TEMPLATES)
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    caplog.set_level(logging.CRITICAL, "django")  # hundreds are refused
+    client.force_login(person(name="chief", is_superuser=True))
     return client
 
 

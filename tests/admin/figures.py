@@ -26,7 +26,12 @@ def ran(store: Any) -> Callable[..., None]:
     """Have workers have run a job: `ran("pay", [20, 300], failures=1, minutes_ago=5)`."""
 
     def ran(
-        name: str, run_ms: Sequence[float] = (), wait_ms: Sequence[float] = (), failures: int = 0, *, minutes_ago: float = 0
+        name: str,
+        run_ms: Sequence[float] = (),
+        wait_ms: Sequence[float] = (),
+        failures: int = 0,
+        *,
+        minutes_ago: float = 0,
     ) -> None:
         found, now = seen(run_ms, wait_ms, failures), clock.now() - 60 * minutes_ago
         store.ledger.write({name: found}, now)

@@ -5,7 +5,9 @@ import json
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from kiq_django.admin import audit, jobform
+from kiq_django.admin import audit
+from kiq_django.admin.uncovering import uncover
+from kiq_django.redaction import MASK, redact
 
 DEAD = "/admin/kiq/deadjob/"
 
@@ -121,8 +123,92 @@ def test_a_forged_undo(editor, token):
     assert "can no longer be undone" in page.content.decode()
 
 
-def test_masks_come_back_only_to_where_they_were():
-    old = [{"a": 1, "b": [2, 3]}]
-    assert jobform.uncover([{"a": "••••", "b": ["x", "••••"]}], old) == [{"a": 1, "b": ["x", 3]}]
-    with pytest.raises(LookupError):
-        jobform.uncover([{"c": "••••"}], old)
+def uncovered(edited, old):
+    return uncover(edited, old, redact(old), "args")
+
+
+def test_what_is_as_it_was_shown_is_as_it_was():
+    old = [{"a": 1, "token": "canary", "b": [2, {"pin": 3}]}]
+    assert uncovered([{"a": 1, "token": MASK, "b": ["x", {"pin": MASK}]}], old) == [
+        {"a": 1, "token": "canary", "b": ["x", {"pin": 3}]}
+    ]
+    assert uncovered([{"token": MASK}, "more"], old) == [{"token": "canary"}, "more"]
+    assert uncovered([{"token": "another"}], old) == [{"token": "another"}]
+    assert uncovered([], old) == []
+
+
+def test_a_url_keeps_its_password_or_gets_another():
+    old = ["redis://user:canary@host/0", 1]
+    assert uncovered(["redis://••••@host/0", 2], old) == ["redis://user:canary@host/0", 2]
+    assert uncovered(["redis://me:new@host/1", 1], old) == ["redis://me:new@host/1", 1]
+    with pytest.raises(LookupError, match=r"args\[0\]: A hidden value can only stay where it was"):
+        uncovered(["redis://••••@host/1", 1], old)
+
+
+@pytest.mark.parametrize(
+    ("edited", "old", "path"),
+    [
+        ([{"c": MASK}], [{"token": "canary"}], r"args\[0\]\['c'\]"),
+        ([{"d": {"e": ["token=••••"]}}], [{}], r"args\[0\]\['d'\]\['e'\]\[0\]"),
+        ([1, MASK], [1], r"args\[1\]"),
+        ([{MASK: 1}], [{}], r"args\[0\]"),
+        ([["…"]], [[]], r"args\[0\]\[0\]"),
+        (["x", {"pin": MASK}, {"pin": MASK}], [{"pin": 1}, {"pin": 2}], r"args\[2\]"),
+        ([{"id": 2, "pin": MASK}], [{"id": 1, "pin": 1}, {"id": 2, "pin": 2}], "args: A list with hidden values"),
+    ],
+)
+def test_a_mask_that_stands_for_nothing_is_refused(edited, old, path):
+    with pytest.raises(LookupError, match=path):
+        uncovered(edited, old)
+
+
+LONG = list(range(10_000))
+
+
+@pytest.mark.parametrize(
+    "long",
+    ["x" * 60_000, "see " + "x" * 49_980 + " redis://u:canary@h", [*LONG, 1], {str(n): n for n in range(10_001)}],
+    ids=["text", "text with a url", "list", "dict"],
+)
+def test_what_was_cut_stays_as_it_is_or_is_not_edited(long):
+    old = [1, {"long": long}]
+    shown = redact(old)
+    assert shown != old
+    assert uncovered([2, shown[1]], old) == [2, {"long": long}]
+    part = shown[1]["long"]
+    changed = part.replace("x", "y") if isinstance(part, str) else part[1:] if isinstance(part, list) else {"0": 1}
+    with pytest.raises(LookupError, match=r"args\[1\]\['long'\]: This is too long to be edited"):
+        uncovered([1, {"long": changed}], old)
+
+
+def test_what_is_too_deep_to_be_shown_stays():
+    old = deep = []
+    for _ in range(50):
+        deep.append([])
+        deep = deep[0]
+    assert uncovered([*redact(old), 5], old) == [*old, 5]
+
+
+def test_a_value_that_looks_like_ours_is_the_jobs_own():
+    old = ["so …", "…", "••••", {"…": "…"}]
+    assert uncovered([*old, 1], old) == [*old, 1]
+    assert uncovered(["so so …", *old[1:]], old) == ["so so …", *old[1:]]
+
+
+@pytest.mark.parametrize(("edited", "old"), [(1, True), (1.0, 1), (False, 0), ("1", 1), (None, 0)])
+def test_one_is_not_true(edited, old):
+    (found,) = uncovered([edited], [old])
+    assert (type(found), found) == (type(edited), edited)
+
+
+def test_a_password_in_a_url_survives_the_form(editor, put, in_queue):
+    old = put("dead", -5, args=["redis://user:canary@host/0", 1], kwargs={})
+    address = f"/admin/kiq/job/{old.jid}/edit/"
+    args = json.loads(editor.get(address).context["form"].initial["args"])
+    post = {"args": json.dumps([args[0], 2]), "kwargs": "{}", "queue": "low", "reason": "typo"}
+    editor.post(address, post)
+    assert [job.args for job in in_queue("low")] == [["redis://user:canary@host/0", 2]]
+    page = editor.post(address, {**post, "args": json.dumps([args[0] + "x", 2])}).content.decode()
+    assert "args[0]: A hidden value can only stay where it was" in page
+    assert "canary" not in page
+    assert len(in_queue("low")) == 1

@@ -6,7 +6,6 @@ import pytest
 
 from kiq_django import clock
 from kiq_django.api import Metrics
-from tests.admin.figures import ran  # noqa: F401 - a fixture
 from tests.support import round_trips
 
 PAGE = "/admin/kiq/jobmetrics/"
@@ -86,7 +85,7 @@ def test_every_column_sorts(viewer, ran, order, expected):
 def test_heads_turn_the_order_round(viewer, ran):
     ran("a", [10])
     text = viewer.get(PAGE, {"o": "-runs", "period": "8h", "q": "a"}).content.decode()
-    assert re.search(r'<th scope="col" class="num" aria-sort="descending"><a href="\?period=8h&amp;o=runs&amp;q=a">', text)
+    assert re.search(r'aria-sort="descending"><a href="\?period=8h&amp;o=runs&amp;q=a">', text)
     assert 'href="?period=8h&amp;o=-p95&amp;q=a"' in text
     assert 'href="?period=8h&amp;o=name&amp;q=a"' in text
     assert 'aria-sort="ascending"' in viewer.get(PAGE, {"o": "name"}).content.decode()
@@ -182,7 +181,7 @@ def test_one_job(viewer, ran, store):
 def test_declared_options(viewer):
     page = viewer.get(f"{PAGE}{INVOICE}/")
     declared = page.context["declared"]
-    assert (declared.queue, declared.retry) == ("mail", "5")
+    assert (declared.queue, declared.retry) == ("mail", "5 times")
     assert declared.options == (("tags", "billing"),)
     assert 'href="/admin/kiq/queue/mail/"' in page.content.decode()
 
@@ -214,7 +213,19 @@ def test_failures_take_rights_of_their_own(client, person, put):
     assert "deadjob" not in page.content.decode()
 
 
-HOSTILE = ["<script>alert(1)</script>", "a/b", "a|b", "%2e%2e", "ä\u202eö", "a b?c=d#e", "'\"", "x" * 3000, "{{ 1 }}", "act", "0"]
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "a/b",
+    "a|b",
+    "%2e%2e",
+    "ä\u202eö",
+    "a b?c=d#e",
+    "'\"",
+    "x" * 3000,
+    "{{ 1 }}",
+    "act",
+    "0",
+]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

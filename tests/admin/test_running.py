@@ -7,7 +7,6 @@ import pytest
 
 from kiq_django import clock
 from kiq_django.payload import Payload
-from tests.admin.figures import ran  # noqa: F401 - a fixture
 
 LIST = "/admin/kiq/runningjob/"
 

@@ -1,15 +1,20 @@
-"""The pages of metrics in a browser."""
+"""The pages of metrics in a browser, and what other pages tell by what was measured."""
 
+import json
 import random
 
 import pytest
 
 from kiq_django import clock
 from kiq_django.api import Metrics
-from tests.admin.figures import ran, seen  # noqa: F401 - a fixture
+from kiq_django.payload import Payload
+from tests.admin.figures import seen
 from tests.browser.looks import axe, expect, shot, width
 
 PAGE = "/admin/kiq/jobmetrics/"
+QUEUE = "/admin/kiq/queue/mailers/"
+RUNNING = "/admin/kiq/runningjob/"
+OVERVIEW = "/admin/kiq/overview/"
 JOBS = {
     "shop.jobs.charge_card": (40, 450, 0.04),
     "mail.jobs.send_receipt": (120, 90, 0.002),
@@ -90,3 +95,57 @@ def test_pictures(boss_page, busy, failed):
     assert len(shot(boss_page, "metrics-job")) == 4
     boss_page.goto(f"{PAGE}tests.jobsapp.jobs.invoice/")
     assert len(shot(boss_page, "metrics-nothing")) == 4
+
+
+# --- other pages ---
+
+
+@pytest.fixture
+def crowded(store, put, beat):
+    """A queue that grows: measured every minute, with a gap; two threads are at it."""
+    now = clock.now()
+    for number in range(60):
+        for _ in range(2 if number % 3 else 5):
+            put("queue", queue="mailers", name="mail.jobs.send_receipt", enqueued_at=now - 60 * (60 - number))
+        if number % 4 == 0:
+            put("queue", queue="mailers", name="reports.jobs.build_monthly_report")
+        begin = int((now - 60 * (59 - number)) // 60) * 60
+        if not 20 <= number < 26:
+            store.sizes.take(begin)
+        store.ledger.write({}, now, {begin: {"mailers": 20 + number % 7}})
+    put("queue", queue="mailers", name="push.jobs.notify")
+    beat("web-2:4121:aa", {f"t{number}": entry(*each) for number, each in enumerate(RUNS)}, {"queues": ["mailers"]})
+
+
+RUNS = [
+    ("mail.jobs.send_receipt", 0.05),
+    ("reports.jobs.build_monthly_report", 40),
+    ("shop.jobs.charge_card", 95),
+    ("new.jobs.first", 3),
+]
+
+
+def entry(name, seconds):
+    """What a thread says that it runs."""
+    payload = Payload.new(name, [4711], {"locale": "de"}, queue="mailers", retry=True, now=clock.now())
+    said = {"queue": "mailers", "payload": payload.encode().decode(), "run_at": clock.now() - seconds}
+    return json.dumps(said).encode()
+
+
+@pytest.mark.parametrize("address", [QUEUE, RUNNING, OVERVIEW])
+def test_everybody_can_use_what_is_busy(boss_page, busy, crowded, address):
+    boss_page.goto(address)
+    axe(boss_page)
+
+
+@pytest.mark.parametrize("address", [QUEUE, RUNNING, OVERVIEW])
+def test_what_is_busy_is_no_wider_than_a_small_screen(boss_page, busy, crowded, address):
+    width(boss_page, "narrow")
+    boss_page.goto(address)
+    assert boss_page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize(("name", "address"), [("queue", QUEUE), ("running", RUNNING), ("overview-busy", OVERVIEW)])
+def test_pictures_of_what_is_busy(boss_page, busy, failed, crowded, name, address):
+    boss_page.goto(address)
+    assert len(shot(boss_page, name)) == 4

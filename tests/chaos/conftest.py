@@ -1,5 +1,6 @@
 """What the chaos tests share: a world of jobs, and workers that are sound."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,11 @@ from kiq_django.worker.config import CapsuleConfig, WorkerConfig
 from kiq_django.worker.launcher import Launcher
 from tests.acceptance.app import jobs as acceptance_jobs
 from tests.chaos.app import jobs as chaos_jobs
+from tests.chaos.app import mutants
 from tests.chaos.nursery import Nursery
+
+if bug := os.environ.get("KIQ_CHAOS_MUTANT"):
+    mutants.bring(bug)
 
 JOBS = (acceptance_jobs, chaos_jobs)
 """Imported so that a worker in this process knows them too."""
@@ -25,15 +30,16 @@ def nursery() -> Iterator[Nursery]:
 
 
 @pytest.fixture
-def survivor(store, settings, tmp_path: Path) -> Iterator[Callable[[], Launcher]]:
+def survivor(store, settings, tmp_path: Path) -> Iterator[Callable[..., Launcher]]:
     """Start a sound worker in this process; it ends with the test. Its jobs write to `tmp_path`."""
     settings.DIRECTORY = tmp_path
     started: list[Launcher] = []
 
-    def start() -> Launcher:
+    def start(lease: float = 30) -> Launcher:
         config = WorkerConfig(
             capsules=[CapsuleConfig(queues={"critical": 0, "default": 0}, concurrency=2)],
             heartbeat=0.2,
+            lease=lease,
             poll_interval=0.1,
         )
         launcher = Launcher(config, stores.get, lambda name: None)

@@ -24,7 +24,7 @@ TOUCHED = range(10)
 LATER = range(100, 103)
 ORPHANS = range(200, 203)
 FAILING = range(2)
-UNREADABLE = [b"{on the queue", b"{on the schedule"]
+UNREADABLE = [b"{on the queue", b'["a list"]', b"{on the schedule"]
 
 
 def encoded(name, number):
@@ -52,7 +52,8 @@ def expected(store, tmp_path):
     store.queues.push([Entry(QUEUE, encoded("touch", number)) for number in TOUCHED])
     store.queues.push([Entry(QUEUE, encoded("fail", number)) for number in FAILING])
     store.queues.push([Entry(QUEUE, encoded("touch", number), clock.now() + 1) for number in LATER])
-    store.queues.push([Entry(QUEUE, UNREADABLE[0]), Entry(QUEUE, UNREADABLE[1], 1.0)])
+    first, second, scheduled = UNREADABLE
+    store.queues.push([Entry(QUEUE, first), Entry(QUEUE, second), Entry(QUEUE, scheduled, 1.0)])
     touched = {f"touch {number}": 1 for number in (*TOUCHED, *LATER, *ORPHANS)}
     return Counter({**touched, **{f"fail {number}": 2 for number in FAILING}})
 

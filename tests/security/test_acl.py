@@ -5,6 +5,7 @@ import io
 import json
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
@@ -21,6 +22,7 @@ from kiq_django.store.queues import Entry
 from kiq_django.worker.reaper import Reaper
 from tests.security import audit
 from tests.support import wait_for
+from tests.tasks import sample
 from tests.worker.conftest import encoded
 
 PASSWORD = "only for this test"
@@ -98,9 +100,8 @@ def printed(*arguments, **options):
 
 def test_a_line_for_each_role(kiq):
     lines = printed().splitlines()
-    assert [line.split()[:3] for line in lines] == [
-        ["ACL", "SETUSER", f"kiq-{name}"] for name in ("producer", "dashboard-read", "dashboard-write", "worker")
-    ]
+    names = ("producer", "tasks", "dashboard-read", "dashboard-write", "worker")
+    assert [line.split()[:3] for line in lines] == [["ACL", "SETUSER", f"kiq-{name}"] for name in names]
     assert all(">" not in line and "nopass" not in line for line in lines), "no password is printed, and none changed"
     assert printed("worker", "--users", "shop-").split()[2] == "shop-worker"
 
@@ -231,6 +232,15 @@ def test_a_producer(as_role, prefix):
         note.enqueue_all([(n,) for n in range(2_500)])
         note.using(queue="bulk").enqueue(3)
         store.processes.ping()
+
+
+def test_who_enqueues_tasks(as_role, prefix):
+    with as_role("tasks") as store:
+        first = sample.add.enqueue(1)
+        sample.add.using(priority=5).enqueue(2)
+        sample.add.using(run_after=timedelta(hours=1)).enqueue(3)
+        first.refresh()
+        store.tasks.lives("host:1:abc")
 
 
 def test_a_producer_cannot_look(as_role, owner):

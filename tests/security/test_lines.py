@@ -223,15 +223,31 @@ def test_a_long_error_is_cut_after_its_secrets_are_hidden():
         assert CANARY[:3] not in log.escaping.said(ValueError(text[-limit:]))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the settler logs the first bytes of a job that was taken back, arguments included"
-)
-def test_a_job_that_was_taken_back_is_named_without_its_arguments(lines):
+def line_about_a_theft(raw, lines):
     written = lines()
     settler = Settler(None, lambda afters: None)
-    raw = encoded("j", CANARY, jid="the-jid")
     settler.waiting.append(Reservation("default", "me", raw))
     settler.batches()
     settler.confirm([b"0"], living="me")
     (line,) = written()
+    return line
+
+
+def test_a_job_that_was_taken_back_is_named_without_its_arguments(lines):
+    line = line_about_a_theft(encoded("the name", CANARY, jid="the-jid"), lines)
     assert CANARY not in line
+    assert line.endswith("its end is not stored: the name, jid the-jid")
+
+
+@pytest.mark.parametrize("raw", [CANARY.encode(), b"\xff" + CANARY.encode(), b""])
+def test_bytes_that_were_taken_back_are_not_shown(raw, lines):
+    line = line_about_a_theft(raw, lines)
+    assert CANARY not in line
+    assert f"{len(raw)} unreadable bytes, SHA-256 " in line
+
+
+def test_who_was_taken_back_cannot_fill_the_log(lines):
+    line = line_about_a_theft(encoded(FORGERY + "x" * 1_000_000, jid="\x1b[2J" + "y" * 1_000_000), lines)
+    assert "class=admin" in line
+    assert line.isprintable()
+    assert len(line) < 500

@@ -44,13 +44,29 @@ def test_a_process_that_is_none(member, served, store):
     store.processes.prune()
 
 
-@pytest.mark.xfail(strict=True, reason="a process set that names the key of something else makes the whole read fail")
-@pytest.mark.parametrize("member", ["queues", "queue:default", "processes"])
+@pytest.mark.parametrize("member", ["queues", "queue:default", "retry", "stat:processed", "kiq:paused"])
 def test_a_process_that_is_another_key(member, store):
     store.queues.push([Entry("default", encoded("note"))])
+    store.queues.pause("other", {"by": "me"})
+    store.sets.add("retry", encoded("note"), clock.now())
+    store.counters.add_totals(1, 0, clock.now())
+    store.processes.beat("host:1:abc", {"info": '{"queues": ["default"]}', "busy": "3"}, {})
     store.link.call("SADD", store.keys.processes(), member)
+    found = store.processes.read(store.processes.identities())
+    assert [process.identity for process in found] == ["host:1:abc"]
+    assert store.counters.brief().busy == {"host:1:abc": 3}
+    assert store.counters.overview("default").busy == {"host:1:abc": 3}
+    assert store.others.queues() == {"default"}
+    assert store.processes.prune() == 1
+    assert store.processes.identities() == ["host:1:abc"], "it is off the list, where it had no business"
+    assert store.link.call("EXISTS", member), "and what it named stays"
+    assert len(list(ProcessSet(store))) == 1
+
+
+def test_the_list_of_processes_may_even_name_itself(store):
+    store.link.call("SADD", store.keys.processes(), "processes")
     assert list(ProcessSet(store)) == []
-    store.processes.prune()
+    assert store.processes.identities() == []
 
 
 INFOS = [b"", b"x", b"[]", b"{}", b"null", NO_TEXT, b'{"queues": 5, "started_at": "x", "weights": null, "labels": {}}']
@@ -101,19 +117,47 @@ def test_names_of_queues_that_are_no_names(served, store):
     Queue.summaries(names=[queue.name for queue in Queue.all()])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="one name in kiq:served that is no UTF-8 ends every round of the reaper before it begins"
-)
-def test_a_served_queue_that_is_no_name(store):
-    store.link.call("SADD", store.keys.served(), NO_TEXT)
+def died(store):
+    """A process that held a job of `default`."""
     store.queues.push([Entry("default", encoded("note"))])
     store.working.register("gone:1:a", ["default"], 30)
     store.working.turn([], "gone:1:a", ["default"], 1)
     store.working.register("gone:1:a", ["default"], 0)
-    reaper = Reaper(store, 5, 30)
-    reaper._last_look = clock.monotonic()
-    reaper.tick()
-    assert store.queues.sizes(["default"]) == {"default": 1}
+
+
+def reaped(store):
+    """One round of a reaper."""
+    Reaper(store, 5, 30).tick()
+    return store.queues.sizes(["default"]) == {"default": 1}
+
+
+def test_a_served_queue_that_is_no_name(store):
+    store.link.call("SADD", store.keys.served(), NO_TEXT)
+    died(store)
+    assert [queue for queue, _ in store.search.held()] == ["default"]
+    assert reaped(store)
+
+
+def test_what_such_a_queue_holds_is_taken_back_too(store, caplog):
+    owner = b"gone\xfe:1:a"
+    store.link.call("SADD", store.keys.served(), NO_TEXT)
+    store.link.call("ZADD", b"kiq:owners:" + NO_TEXT, 1, owner)
+    store.link.call("LPUSH", b"kiq:working:" + NO_TEXT + b":" + owner, b"newer", b"\xff")
+    died(store)
+    assert reaped(store)
+    assert store.link.call("LRANGE", b"queue:" + NO_TEXT, 0, -1) == [b"\xff", b"newer"]
+    caplog.text.encode()
+
+
+@pytest.mark.parametrize("key", ["kiq:owners:a", "kiq:working:a:gone:1:a", "queue:a"])
+def test_a_list_of_another_type_keeps_nobody_else_from_coming_back(key, store):
+    store.queues.push([Entry("a", encoded("note"))])
+    store.working.register("gone:1:a", ["a"], 0)
+    store.working.turn([], "gone:1:a", ["a"], 1)
+    store.link.call("SET", key, "x")
+    died(store)
+    assert reaped(store)
+    assert store.link.call("GET", key) == b"x"
 
 
 @pytest.mark.parametrize("key", ["queues", "queue:default", "retry", "dead", "schedule", "processes", "paused"])

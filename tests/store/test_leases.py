@@ -171,8 +171,14 @@ def test_who_comes_back_from_the_dead_has_all_its_chances_again(store, working, 
 
 def test_a_job_that_wants_no_grave_is_dropped(working, push, die, members, waiting):
     [raw] = push("a")
-    assert killed(working, die, raw, RECOVERIES_THAT_KILL, dead=b"") == "113"
+    assert killed(working, die, raw, RECOVERIES_THAT_KILL, dead=None) == "113"
     assert (members("dead"), waiting()) == ([], [])
+
+
+def test_an_empty_job_has_a_grave_too(working, store, die, members, waiting):
+    store.link.call("LPUSH", store.keys.queue("default"), b"")
+    assert killed(working, die, b"", RECOVERIES_THAT_KILL, dead=b"") == "112"
+    assert (members("dead"), waiting()) == ([b""], [])
 
 
 def test_the_count_has_a_window(store, working, push, die):

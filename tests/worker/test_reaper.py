@@ -50,7 +50,9 @@ def test_what_nobody_serves_is_taken_back_all_the_same(start, store, push, waiti
     wait_for(lambda: waiting("elsewhere") == [1])
 
 
-@pytest.mark.parametrize("raw", [b"{", b"[]", b"\xff\xfe", b'{"class":"a","jid":"\\ud800","args":[]}', b"[" * 9000])
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"[]", b"\xff\xfe", b'{"class":"a","jid":"\\ud800","args":[]}', b"[" * 9000]
+)
 def test_what_cannot_be_read_is_taken_back_and_in_the_end_buried(store, raw):
     reaper = Reaper(store, 5, 30)
     store.link.call("LPUSH", store.keys.queue("default"), raw)

@@ -29,6 +29,11 @@ class Change:
     tone: str = ""
     """`ok`, `bad`, or empty when it is no news."""
 
+    @property
+    def css(self) -> str:
+        """Its classes."""
+        return f"kiq-badge kiq-{self.tone}" if self.tone else "kiq-note"
+
 
 def change(now: float | None, before: float | None, better: Better = "") -> Change | None:
     """The way from one figure to the other; None when there is nothing to compare, or hardly a difference."""

@@ -7,15 +7,19 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from kiq_django import durations, registry
 from kiq_django.admin import jobtext
 from kiq_django.admin.lazily import submodule
 from kiq_django.options import JobOptions
+from kiq_django.retry import DEFAULT_MAX
 
 SHOWN_ANYWAY: Final = frozenset({"queue", "retry", "extra"})
 LONGEST_VALUE: Final = 200
 UNSAID: Final = JobOptions()
+SEPARATORS: Final = str.maketrans("|/", "::")
+"""Of the keys in which figures are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +38,25 @@ class Declaration:
 
 def find(name: str) -> Declaration | None:
     """The declaration of the job with these figures; None when no code here declares it."""
-    definition = registry.find(name) or next((each for each in registry.all_jobs().values() if _key(each) == name), None)
+    everything = registry.all_jobs().values()
+    definition = registry.find(name) or next((each for each in everything if _key(each) == name), None)
     if definition is None:
         return None
     declared = next(each for each in submodule("declared").declared_jobs() if each.name == definition.name)
     options = tuple(_options(definition.options))
-    return Declaration(definition.name, definition.source, declared.queue, _retries(declared), options)
+    return Declaration(definition.name, definition.source, declared.queue, retries(declared), options)
 
 
 def _key(definition: registry.Definition) -> str:
     return definition.name.translate(SEPARATORS)
 
 
-SEPARATORS: Final = str.maketrans("|/", "::")
-"""Of the keys in which figures are counted."""
-
-
-def _retries(declared: Any) -> str:
+def retries(declared: Any) -> str:
+    """How often a job is tried again, in words."""
     if declared.retry_for is not None:
         return _("for %(duration)s") % {"duration": durations.human(declared.retry_for)}
-    if declared.retry is True:
-        return _("25 times")
-    return str(int(declared.retry)) if declared.retry else _("none")
+    count = DEFAULT_MAX if declared.retry is True else int(declared.retry)
+    return ngettext("%(count)s time", "%(count)s times", count) % {"count": count} if count else _("none")
 
 
 def _options(options: JobOptions) -> Iterator[tuple[str, str]]:

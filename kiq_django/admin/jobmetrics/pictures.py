@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from kiq_django import histogram
-from kiq_django.admin import charts
+from kiq_django.admin import charts, formats
+from kiq_django.admin.jobmetrics.columns import milliseconds
 from kiq_django.admin.lazily import store, submodule
 
 if TYPE_CHECKING:
@@ -22,8 +24,10 @@ CUT_FROM: Final = {"1h": ("1h", 60), "8h": ("24h", 48), "24h": ("24h", 144), "72
 """Of which kept chart the last so many steps are a period."""
 FEWEST_ROWS: Final = 8
 """Of a picture by run time: with fewer buckets one cannot see where they lie."""
-MOST_COLUMNS: Final = 50
-"""Of such a picture."""
+MOST_COLUMNS: Final = 24
+"""Of such a picture: on half a page its cells are squares then."""
+MOST_POINTS: Final = 72
+"""Of a line."""
 PERCENTILES: Final = ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))
 
 Step = tuple[datetime, Sequence[int]]
@@ -64,10 +68,18 @@ def runs(job: JobFigures, marks: Mapping[datetime, str]) -> Any:
 
 
 def _throughput(steps: Any, marks: Mapping[datetime, str]) -> Any:
-    points = [charts.Point(at, runs - failures, failures) for at, runs, failures in steps]
+    points = _fewer([charts.Point(at, runs - failures, failures) for at, runs, failures in steps])
     # A step goes by its begin: what was deployed within the last one stands there.
     shown = [charts.Mark(min(at, points[-1].at), label) for at, label in marks.items()]
     return charts.throughput(points, shown, key="metrics-runs")
+
+
+def _fewer(points: Sequence[charts.Point]) -> Sequence[charts.Point]:
+    """Two steps together, where there are too many."""
+    if len(points) <= MOST_POINTS:
+        return points
+    pairs = zip(points[::2], points[1::2], strict=True)
+    return [charts.Point(a.at, a.ok + b.ok, a.failed + b.failed) for a, b in pairs]
 
 
 def heat(job: JobFigures, what: Literal["run", "wait"]) -> Any:
@@ -79,15 +91,34 @@ def heat(job: JobFigures, what: Literal["run", "wait"]) -> Any:
     rows = _rows(histogram.merge(counts for _at, counts in steps))
     columns = [charts.Column(at, tuple(counts[rows.start : rows.stop])) for at, counts in steps]
     title = _("Run time over time") if what == "run" else _("Wait in the queue over time")
-    return charts.heatmap(columns, [bucket(row) for row in rows], title, width=420, key=f"metrics-{what}")
+    drawing = charts.heatmap(columns, [bucket(row) for row in rows], title, width=420, key=f"metrics-{what}")
+    return _brief(drawing, steps)
+
+
+def _brief(drawing: Any, steps: Sequence[Step]) -> Any:
+    """A word of each step: its percentiles say more than the counts of two dozen buckets, and are shorter."""
+    rows = tuple(
+        (row[0], formats.number(sum(counts)), _percentile(counts, 0.5), _percentile(counts, 0.95))
+        for row, (_at, counts) in zip(drawing.table.rows, steps, strict=True)
+    )
+    hits = (replace(hit, title=_words(*row)) for hit, row in zip(drawing.hits, rows, strict=True))
+    return replace(drawing, hits=tuple(hits), table=charts.Table((_("Time"), _("Runs"), _("p50"), _("p95")), rows))
+
+
+def _percentile(counts: Sequence[int], share: float) -> str:
+    return milliseconds(histogram.percentile(counts, share) if any(counts) else None)
+
+
+def _words(time: str, runs: str, p50: str, p95: str) -> str:
+    told = {"time": time, "runs": runs, "p50": p50, "p95": p95}
+    return _("%(time)s: runs %(runs)s, p50 %(p50)s, p95 %(p95)s") % told
 
 
 def _wider(steps: Sequence[Step]) -> Sequence[Step]:
-    """Two steps together, where half a page has no room for each."""
-    if len(steps) <= MOST_COLUMNS:
-        return steps
-    pairs = zip(steps[::2], [*steps[1::2], None][: len(steps[::2])], strict=True)
-    return [(first[0], histogram.merge([first[1], second[1]]) if second else first[1]) for first, second in pairs]
+    """Some steps together, where there are too many."""
+    together = ceil(len(steps) / MOST_COLUMNS)
+    groups = (steps[first : first + together] for first in range(0, len(steps), together))
+    return [(group[0][0], histogram.merge(counts for _at, counts in group)) for group in groups]
 
 
 def spread(job: JobFigures) -> Any:

@@ -17,12 +17,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kiq_django import models
-from kiq_django.admin import audit
+from kiq_django.admin import audit, auditwords
 from kiq_django.admin.links import url_of_subject
 from kiq_django.admin.lists import ListPage, Rows
 
 PERIODS = {"1": gettext_lazy("Last 24 hours"), "7": gettext_lazy("Last 7 days"), "30": gettext_lazy("Last 30 days")}
 MOST_PEOPLE = 30
+NAMED = (models.Queue, models.Job, models.Process, models.Operation)
+"""What entries are about that has a name of its own; others are about a set of jobs."""
 
 
 class AuditRows(Rows):
@@ -71,8 +73,7 @@ class BySubject(admin.SimpleListFilter):
     parameter_name = "on"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        kinds = (models.Queue, models.Job, models.Process, models.Operation)
-        return [(str(kind._meta.model_name), str(kind._meta.verbose_name_plural)) for kind in kinds]
+        return [(str(kind._meta.model_name), str(kind._meta.verbose_name_plural)) for kind in NAMED]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.only(content_type__model=self.value()) if self.value() else None
@@ -124,12 +125,14 @@ class AuditPage(ListPage):
 
     @admin.display(description=gettext_lazy("What"))
     def what(self, row: Any) -> str:
-        return str(row.told.get("verb") or row.entry.get_action_flag_display())
+        verb = row.told.get("verb")
+        return auditwords.verb(str(verb)) if verb else str(row.entry.get_action_flag_display())
 
     @admin.display(description=gettext_lazy("Subject"))
     def subject(self, row: Any) -> str:
         kind = row.entry.content_type.model_class()
-        label = f"{kind._meta.verbose_name if kind else _('unknown')} {row.entry.object_repr}"
+        name = row.entry.object_repr if kind in NAMED else auditwords.place(row.entry.object_repr)
+        label = f"{kind._meta.verbose_name if kind else _('unknown')} {name}"
         url = url_of_subject(kind, row.entry.object_id, self.admin_site.name)
         return format_html('<a href="{}">{}</a>', url, label) if url else label
 
@@ -141,7 +144,7 @@ class AuditPage(ListPage):
     @admin.display(description=gettext_lazy("Details"))
     def details(self, row: Any) -> str:
         found = row.told.get("details")
-        return ", ".join(f"{name}: {value}" for name, value in found.items()) if isinstance(found, dict) else ""
+        return ", ".join(auditwords.detail(*each) for each in found.items()) if isinstance(found, dict) else ""
 
     @admin.display(description=gettext_lazy("Reason"))
     def reason(self, row: Any) -> str:

@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from kiq_django import conf, redaction
+from kiq_django.admin import topics
+from kiq_django.admin.jobmetrics import declaration
 from kiq_django.admin.lazily import store, submodule
 from kiq_django.admin.page import Page
 from kiq_django.sections import SECTIONS
@@ -39,9 +41,9 @@ class ConfigurationPage(Page):
             request,
             "configuration.html",
             title=_("Settings"),
-            findings=_findings(),
+            findings=[(topics.label(finding.topic), finding) for finding in _findings()],
             sections=list(_sections()),
-            jobs=submodule("declared").declared_jobs(),
+            jobs=[(job, declaration.retries(job)) for job in submodule("declared").declared_jobs()],
         )
 
 

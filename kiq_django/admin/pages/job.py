@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 SAID = ("queue", "retry", "retry_for", "retry_queue", "dead", "backtrace", "tags", "expires_in", "encrypted")
 """Fields of a payload that are options of the job."""
+THOROUGHLY = "thoroughly"
+"""The parameter that asks to search on where there are very many jobs."""
+SECONDS, SECONDS_ON_REQUEST = 0.25, 10.0
+"""For which a job is looked for."""
+MOST_JOBS = 20_000_000
 TIMES = ("created_at", "enqueued_at", "failed_at", "retried_at")
 
 
@@ -149,7 +154,8 @@ class JobPage(Page):
 def find(request: HttpRequest, jid: str) -> tuple[JobRecord | None, bool]:
     """The job, looked for first where the link says that it was. And whether all places were searched."""
     hint = api.Hint.read(request.GET.dict() or request.POST.dict())
-    found = api.look_up(jid, None, store(), hint=hint)
+    seconds = SECONDS_ON_REQUEST if THOROUGHLY in request.GET else SECONDS
+    found = api.look_up(jid, api.Budget(seconds, MOST_JOBS), store(), hint=hint)
     return found.job, found.complete
 
 

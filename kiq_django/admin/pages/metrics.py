@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.text import capfirst
 
-from kiq_django import clock, models, plugins
+from kiq_django import clock, plugins
 from kiq_django.admin import jobtext, links
 from kiq_django.admin.jobmetrics import declaration, failures, pictures
 from kiq_django.admin.jobmetrics.asked import PERIODS, Asked
@@ -24,7 +24,7 @@ from kiq_django.admin.page import Page
 if TYPE_CHECKING:
     from kiq_django.api import JobFigures
 
-PER_PAGE = 25
+PER_PAGE = 20
 MOST_JOBS = 300
 """More are not kept apart in one table."""
 
@@ -45,7 +45,7 @@ class MetricsPage(Page):
         )
         found = [job for job in table.rows if asked.text.casefold() in job.name.casefold()]
         totals, page = Totals.of(found), Paginator(found, PER_PAGE).get_page(asked.page)
-        shown = _compared(page.object_list, asked.minutes, now)
+        shown = _compared(list(page.object_list), asked.minutes, now)
         return self.render(
             request,
             "metrics.html",
@@ -76,7 +76,7 @@ class MetricsPage(Page):
             "metrics_job.html",
             title=jobtext.cut(name, jobtext.LONGEST_NAME),
             name=name,
-            trail=[(links.url_of_list(models.JobMetrics, self.admin_site.name), capfirst(self.opts.verbose_name_plural))],
+            trail=[(links.url_of_list(self.model, self.admin_site.name), capfirst(self.opts.verbose_name_plural))],
             asked=asked,
             span=PERIODS[asked.period][1],
             job=job,

@@ -11,15 +11,20 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from kiq_django import models
-from kiq_django.admin import links, once, rights
+from kiq_django.admin import evidence, links, once, rights
 from kiq_django.admin.jobfilters import ByJob
 from kiq_django.admin.joblist import JobListPage
 from kiq_django.admin.jobrows import Place
 from kiq_django.admin.lazily import store, submodule
+from kiq_django.admin.lists import CURSOR, Rows
+from kiq_django.admin.queuepast import charts_of
 from kiq_django.admin.queuerows import lines_of
+from kiq_django.admin.queuesplit import Sample, SampledRows, split
 
 NEWEST = "newest"
 """The parameter that turns the order round."""
+SAMPLE = "kiq_sample"
+"""Where a request keeps the jobs that were read for the split by name: the rows are among them."""
 
 
 class QueuedPage(JobListPage):
@@ -37,6 +42,10 @@ class QueuedPage(JobListPage):
     def place_of(self, request: HttpRequest) -> Place:
         return Place("queue", name_of(request), downwards=NEWEST in request.GET)
 
+    def rows(self, request: HttpRequest) -> Rows:
+        cursor, sample = request.GET.get(CURSOR, "")[:500], vars(request).get(SAMPLE)
+        return SampledRows(self.place_of(request), self.model, cursor, sample)
+
     def changelist_view(
         self, request: HttpRequest, extra_context: Mapping[str, Any] | None = None, name: str = ""
     ) -> HttpResponse:
@@ -53,10 +62,14 @@ class QueuedPage(JobListPage):
         why, flow = submodule("why"), submodule("flow")
         situation = once.situation(request, into=[name])
         line = situation.lines.get(name)
-        found = flow.flows([name], sizes={name: line.size if line else 0}, store=store())
+        size = line.size if line else 0
+        found = flow.flows([name], sizes={name: size}, store=store())
+        sample = vars(request)[SAMPLE] = Sample.take(self.place_of(request), size)
         return {
             "queue": lines_of([line], situation, found)[0] if line else None,
-            "answer": why.explain_queue(name, situation, flow=found[name]),
+            "answer": why.explain_queue(name, situation, flow=found[name], usual=evidence.usual()),
+            "split": split(sample, self.admin_site.name),
+            "charts": charts_of(name) if line else (),
             "trail": [(links.url_of("queues", "", self.admin_site.name), _("Queues"))],
             "is_newest_first": NEWEST in request.GET,
             "may_pause": rights.may(request, "pause_queue"),

@@ -6,7 +6,7 @@
 -- ARGV  1 owner, 2 "force" when its process is known to be gone, else "", 3 recoveries that kill,
 --       4 seconds of the window, 5 jobs kept in the dead set, 6 seconds kept,
 --       7 seconds after which a reaped owner with nothing left is forgotten,
---       then two per payload, the newest first: payload, payload for the dead set ("" = drop)
+--       then three per payload, the newest first: payload, "bury" or "drop", payload for the dead set
 -- Returns -1 when the lease is in force, else one character per payload: 1 put back, 2 buried,
 -- 3 dropped, 0 no longer there.
 local t = redis.call('TIME')
@@ -19,8 +19,8 @@ if lease >= 0 then
   redis.call('ZADD', KEYS[1], string.format('%.6f', -now), ARGV[1])
 end
 local answer = {}
-for i = 8, #ARGV, 2 do
-  local raw, dead, counter = ARGV[i], ARGV[i + 1], KEYS[4 + (i - 6) / 2]
+for i = 8, #ARGV, 3 do
+  local raw, counter = ARGV[i], KEYS[4 + (i - 5) / 3]
   local fate = 0
   if redis.call('LREM', KEYS[2], 1, raw) == 1 then
     local times = redis.call('INCR', counter)
@@ -31,8 +31,8 @@ for i = 8, #ARGV, 2 do
     if times < tonumber(ARGV[3]) then
       redis.call('RPUSH', KEYS[3], raw)
       fate = 1
-    elseif dead ~= '' then
-      redis.call('ZADD', KEYS[4], string.format('%.6f', now), dead)
+    elseif ARGV[i + 1] == 'bury' then
+      redis.call('ZADD', KEYS[4], string.format('%.6f', now), ARGV[i + 2])
       redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', string.format('%.6f', now - tonumber(ARGV[6])))
       redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -tonumber(ARGV[5]) - 1)
       fate = 2

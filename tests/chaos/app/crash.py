@@ -72,6 +72,27 @@ def _after(owner: Any, name: str, when: Condition = lambda answer, *args, **kwar
     return install
 
 
+def _inside(owner: Any, name: str, when: Condition = lambda *args, **kwargs: True) -> Install:
+    """Between the first request of a method, if its arguments fulfil a condition, and whatever may follow."""
+
+    def install(strike: Callable[[], None]) -> None:
+        inside = threading.local()
+        original = getattr(owner, name)
+
+        def patched(*args: Any, **kwargs: Any) -> Any:
+            inside.now = when(*args, **kwargs)
+            try:
+                return original(*args, **kwargs)
+            finally:
+                inside.now = False
+
+        setattr(owner, name, patched)
+        for request in ("exchange", "call", "execute"):
+            _after(Link, request, lambda *_: getattr(inside, "now", False))(strike)
+
+    return install
+
+
 def _settles(working: Any, batches: Any, *_: Any) -> bool:
     return bool(batches)
 
@@ -146,6 +167,7 @@ STEPS: dict[str, Install] = {
     "before_the_answer": _before_the_answer,
     "before_retry": _before(Working, "turn", _moves("retry")),
     "after_retry": _after(Working, "turn", _then(_moves("retry"))),
+    "inside_retry": _inside(Working, "turn", _moves("retry")),
     "before_bury": _before(Working, "turn", _moves("bury")),
     "after_bury": _after(Working, "turn", _then(_moves("bury"))),
     "while_waiting": _after(Waiters, "arm", lambda _, waiters, *args: len(waiters)),
@@ -157,10 +179,12 @@ STEPS: dict[str, Install] = {
     "after_due": _after(Sets, "due", lambda found, *args: found),
     "before_promote": _before(Sets, "promote"),
     "after_promote": _after(Sets, "promote"),
+    "inside_promote": _inside(Sets, "promote"),
     "before_transfer": _before(Sets, "transfer"),
     "after_transfer": _after(Sets, "transfer"),
     "after_expired": _after(Working, "expired", lambda found, *args: found),
     "after_left_behind": _after(Working, "left_behind", lambda found, *args: found),
+    "inside_reclaim": _inside(Working, "reclaim"),
     "before_reclaim": _before(Working, "reclaim"),
     "after_reclaim": _after(Working, "reclaim"),
     "before_renew": _before(Working, "renew"),
@@ -174,6 +198,7 @@ STEPS: dict[str, Install] = {
 LAST_STEPS: dict[str, Install] = {
     "before_requeue": _before(Working, "turn", _moves("requeue")),
     "after_requeue": _after(Working, "turn", _then(_moves("requeue"))),
+    "inside_requeue": _inside(Working, "turn", _moves("requeue")),
     "before_retire": _before(Working, "retire"),
     "after_retire": _after(Working, "retire"),
     "before_leave": _before(Processes, "leave"),

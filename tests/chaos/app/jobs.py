@@ -1,6 +1,7 @@
 """Jobs of the chaos tests: their effects are lines in a file."""
 
 import asyncio
+import re
 import time
 
 from django.conf import settings
@@ -49,3 +50,17 @@ def die(number: int) -> None:
     """Goes to the dead set at once: it is pushed with no retry."""
     note(f"begin {number}")
     raise ValueError(number)
+
+
+@job
+def grip(number: int, seconds: float) -> None:
+    """Holds the interpreter: no other thread of the process runs meanwhile, the heartbeat's neither."""
+    note(f"begin {number}")
+    length, took = 16, 0.0
+    while took < seconds / 3:  # each letter doubles the time
+        began = time.monotonic()
+        re.match(r"(a+)+$", "a" * length + "b")
+        took = time.monotonic() - began
+        length += 1
+    re.match(r"(a+)+$", "a" * length + "b")
+    note(f"end {number}")

@@ -1,0 +1,138 @@
+"""What Django calls: validate, enqueue, tell how it went, check the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from django.core.checks import CheckMessage
+
+from kiq_django import adapters, binding, client, clock, conf, registry, signals, transactions
+from kiq_django.codec import dumps, loads
+from kiq_django.exceptions import ConfigurationError
+from kiq_django.jobs.plan import Plan, build_options
+from kiq_django.payload import TASK, Payload
+from kiq_django.task_backend import checks, runner, shelf
+from kiq_django.task_backend.framework import BaseTaskBackend, InvalidTask, Task, TaskResult, TaskResultDoesNotExist
+from kiq_django.task_backend.framework import signals as task_signals
+from kiq_django.task_backend.known import Known, result_of
+from kiq_django.task_backend.plain import plain
+from kiq_django.task_backend.task import KiqTask, due, options_of
+
+DAY: Final = 86_400
+
+
+class KiqBackend(BaseTaskBackend):
+    """Tasks of `django.tasks` as jobs of ours. `OPTIONS` are in `task_backend/checks.py`."""
+
+    supports_defer = True
+    supports_async_task = True
+    supports_get_result = True
+    supports_priority = True
+    task_class = KiqTask
+
+    def __init__(self, alias: str, params: Mapping[str, Any]) -> None:
+        super().__init__(alias, {"QUEUES": _queues(), **params})
+        self.defaults = {name: value for name, value in self.options.items() if name in checks.JOB_OPTIONS}
+        """What tasks are that do not say otherwise."""
+
+    def declare(self, task: KiqTask) -> None:
+        """Make a task known to the workers of this process.
+
+        Raises:
+            ConfigurationError: an option is not usable.
+            DuplicateJobError: a job has its name.
+        """
+        known = registry.find(task.module_path)
+        if known is None or getattr(known.target, "__wrapped__", None) is not task.func:
+            options = build_options({**self.defaults, "queue": task.queue_name, **options_of(task)})
+            registry.register(registry.describe(runner.wrap(task), options, task.module_path, sender=task))
+
+    def enqueue(self, task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> TaskResult[Any, Any]:
+        """Push a task, once the open transactions have committed unless `on_commit` is off. Its id is final at once.
+
+        Raises:
+            InvalidTask: the backend cannot run it.
+            TypeError, ValueError: its function cannot be called so, or an argument is not JSON.
+            StoreError: Redis did not take it; comes out of `with atomic()` where the commit was waited for.
+        """
+        self.validate_task(task)
+        if not isinstance(task, KiqTask):
+            raise InvalidTask(
+                f"Task {task.module_path} was declared for another backend, so that no worker knows it. "
+                f"Declare it with @task(backend={self.alias!r})"
+            )
+        args, kwargs = loads(dumps([plain(args), plain(kwargs)]))
+        binding.bind(runner.signature_of(task), task.name, args, kwargs)
+        plan = Plan(task.module_path, {**self.defaults, **options_of(task), "queue": task.queue_name}, conf.get())
+        payload = self._payload(task, plan, args, kwargs)
+        if plan.on_commit and transactions.open_connections():
+            client.refuse_unusable(payload)
+            transactions.hold([payload], _push)
+            return _waiting(payload)
+        _push([payload])
+        return self.get_result(payload.jid) if not adapters.get().persistent else result_of(Known(payload=payload))
+
+    def get_result(self, result_id: str) -> TaskResult[Any, Any]:
+        """How a task goes or went, in one round trip (two while it runs).
+
+        Raises:
+            TaskResultDoesNotExist: nothing is known under this id, or not any more.
+            StoreError: Redis does not answer.
+        """
+        known = shelf.get().find(str(result_id))
+        if known is None:
+            raise TaskResultDoesNotExist(result_id)
+        return result_of(known)
+
+    def check(self, **_: Any) -> list[CheckMessage]:
+        """E010 to E012 and W006: settings of this backend that cannot be meant."""
+        return list(checks.check(self.alias, self.options, self.queues))
+
+    def _payload(self, task: KiqTask, plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Payload:
+        at = due(task)
+        told = {
+            "priority": int(task.priority),  # first, where `enter.lua` looks for it
+            "backend": self.alias,
+            "run_after": at,
+            "result_ttl": self.options.get("result_ttl", DAY),
+        }
+        fields = {**plan.fields, TASK: told}
+        return Payload.new(
+            task.module_path, args, kwargs, queue=plan.queue, retry=plan.retry, now=clock.now(), at=at, **fields
+        )
+
+
+def _push(payloads: Sequence[Payload]) -> None:
+    for payload in payloads:
+        shelf.get().enter(payload)
+        if not _pushed(payload):
+            continue
+        result = result_of(Known(payload=payload))
+        signals.send(task_signals.task_enqueued, type(result.task.get_backend()), task_result=result)
+
+
+def _pushed(payload: Payload) -> bool:
+    """False when a client link vetoed it. With the adapter `inline` it has run; what it raised stands in its result."""
+    try:
+        return bool(client.push(payload, on_commit=False))
+    except Exception:
+        known = None if adapters.get().persistent else shelf.get().find(payload.jid)
+        if known is None or known.status != "FAILED":
+            raise
+        return True
+
+
+def _waiting(payload: Payload) -> TaskResult[Any, Any]:
+    """Of a task that waits for a commit: it is not enqueued yet."""
+    result = result_of(Known(payload=payload))
+    object.__setattr__(result, "enqueued_at", None)
+    return result
+
+
+def _queues() -> list[str]:
+    """Without `QUEUES` of its own a backend has those of `KIQ`. None is all; the system checks tell of broken ones."""
+    try:
+        return list(conf.get().queues)
+    except ConfigurationError:
+        return []

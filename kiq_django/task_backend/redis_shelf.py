@@ -1,0 +1,101 @@
+"""Tasks in Redis. Imported where it is needed: importing the Redis library takes long."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from kiq_django import store
+from kiq_django.exceptions import KiqError, MalformedPayload
+from kiq_django.payload import Payload
+from kiq_django.store.records import Attempt, Record, Run
+from kiq_django.store.tasks import TaskRecord
+from kiq_django.task_backend.framework import TaskResult
+from kiq_django.task_backend.known import Known, result_of
+from kiq_django.task_backend.shelf import Shelf
+from kiq_django.task_backend.worker_name import worker_name
+
+logger = logging.getLogger("kiq_django")
+STATUSES = {
+    "done": "SUCCESSFUL",
+    "dead": "FAILED",
+    "discarded": "FAILED",
+    "dropped": "FAILED",
+    "retry": "READY",
+    "schedule": "READY",
+}
+
+
+class RedisShelf(Shelf):
+    """The adapter pushes a task with its record, and the end of a run is written with its settle."""
+
+    def enter(self, payload: Payload) -> None:
+        """The adapter does that, in the same step as the push."""
+
+    def begin(self, payload: Payload, started_at: float) -> TaskResult[Any, Any]:
+        try:
+            stored = store.get().tasks.begin(payload.jid, payload.encode(), started_at, worker_name())
+            known = _known(stored, is_running=False)
+        except KiqError as error:
+            logger.warning("It could not be noted that task %s runs: %s", payload.jid, error)
+            known = None
+        return result_of((known or Known(payload=payload)).begun(started_at, worker_name()))
+
+    def end(self, result: TaskResult[Any, Any]) -> None:
+        """The settle does that, in the same step as it takes the job off the working list."""
+
+    def find(self, jid: str) -> Known | None:
+        tasks = store.get().tasks
+        stored = tasks.read(jid)
+        if stored is None:
+            return None
+        run = _object(stored.running)
+        worker = str(run.get("worker", ""))
+        return _known(stored, is_running=bool(run) and tasks.lives(worker))
+
+
+def _known(stored: TaskRecord, *, is_running: bool) -> Known | None:
+    """None of bytes that are no job."""
+    try:
+        payload = Payload.decode(stored.payload)
+    except MalformedPayload:
+        return None
+    known = _ended(payload, stored, stored.record) if stored.record else Known(payload=payload)
+    if not is_running:
+        return known
+    run = _object(stored.running)
+    return known.begun(float(run.get("started_at", 0)), str(run.get("worker", "")))
+
+
+def _ended(payload: Payload, stored: TaskRecord, record: Record) -> Known:
+    runs: list[Run] = [*record.attempts, *([record.end] if record.end and record.place == "done" else [])]
+    status = STATUSES[record.place]
+    return Known(
+        payload=payload,
+        status=status,
+        errors=tuple(_error(attempt) for attempt in record.attempts),
+        workers=_workers(record, runs),
+        started_at=runs[0].started_at if runs else None,
+        last_attempted_at=runs[-1].started_at if runs else None,
+        finished_at=runs[-1].ended_at if runs and status != "READY" else None,
+        value=json.loads(stored.result) if status == "SUCCESSFUL" and stored.result else None,
+    )
+
+
+def _workers(record: Record, runs: list[Run]) -> tuple[str, ...]:
+    """One for each run; of very many failures those between the first and the last 25 are not known any more."""
+    names = [run.worker for run in runs]
+    return (*names[:1], *[""] * max(0, record.failures - len(record.attempts)), *names[1:])
+
+
+def _error(attempt: Attempt) -> tuple[str, str]:
+    """Dotted path of the class, and a traceback as Python prints it, from what the record keeps."""
+    path = attempt.error_class if "." in attempt.error_class else f"builtins.{attempt.error_class}"
+    lines = [f"  {line}" for line in reversed(attempt.backtrace)]
+    return path, "\n".join(["Traceback (most recent call last):", *lines, f"{attempt.error_class}: {attempt.message}"])
+
+
+def _object(value: bytes) -> dict[str, Any]:
+    found = json.loads(value) if value else {}
+    return found if isinstance(found, dict) else {}

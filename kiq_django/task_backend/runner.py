@@ -1,0 +1,148 @@
+"""How a worker runs a task: its context, Django's signals, and a result that can be stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter, Signature, iscoroutinefunction, signature
+from traceback import format_exception
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.dispatch import Signal
+
+from kiq_django import clock, conf
+from kiq_django import signals as own_signals
+from kiq_django.codec import dumps, loads
+from kiq_django.context import current_job
+from kiq_django.exceptions import PayloadError, ResultError
+from kiq_django.task_backend import shelf
+from kiq_django.task_backend.framework import TaskContext, TaskError, TaskResult, TaskResultStatus, signals
+from kiq_django.task_backend.plain import plain
+from kiq_django.task_backend.task import KiqTask, moment
+
+
+def wrap(task: KiqTask) -> Callable[..., Any]:
+    """What workers call in place of the task's function: the same name, the same arguments but for the context."""
+    run = _wrap_async(task) if iscoroutinefunction(task.func) else _wrap_sync(task)
+    run.__signature__ = signature_of(task)  # type: ignore[attr-defined]
+    return run
+
+
+def signature_of(task: KiqTask) -> Signature:
+    """Of its function, without the context that the worker gives."""
+    found = signature(task.func)
+    parameters: list[Parameter] = list(found.parameters.values())
+    return found.replace(parameters=parameters[1:]) if task.takes_context else found
+
+
+def _wrap_sync(task: KiqTask) -> Callable[..., Any]:
+    @wraps(task.func)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        attempt = Attempt(task)
+        attempt.begin()
+        _tell(signals.task_started, attempt)
+        try:
+            attempt.succeed(task.func(*attempt.leading, *args, **kwargs))
+        except BaseException as error:
+            if not isinstance(error, KeyboardInterrupt):
+                attempt.fail(error)
+                _tell(signals.task_finished, attempt)  # in here, where sys.exc_info() is the task's error
+            raise
+        _tell(signals.task_finished, attempt)
+        return attempt.value
+
+    return run
+
+
+def _wrap_async(task: KiqTask) -> Callable[..., Any]:
+    @wraps(task.func)
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        attempt = Attempt(task)
+        await sync_to_async(attempt.begin, thread_sensitive=False)()
+        await _atell(signals.task_started, attempt)
+        try:
+            attempt.succeed(await task.func(*attempt.leading, *args, **kwargs))
+        except BaseException as error:
+            if not isinstance(error, KeyboardInterrupt) and not attempt.is_cut_off(error):
+                attempt.fail(error)
+                await _atell(signals.task_finished, attempt)
+            raise
+        await _atell(signals.task_finished, attempt)
+        return attempt.value
+
+    return run
+
+
+class Attempt:
+    """One run of a task."""
+
+    def __init__(self, task: KiqTask) -> None:
+        running = current_job()
+        if running is None:
+            raise RuntimeError(f"{task.module_path} is run by workers alone; call the task itself")
+        self._running = running
+        self._takes_context = task.takes_context
+        self.result: TaskResult[Any, Any]
+        self.value: Any = None
+
+    def begin(self) -> None:
+        """Note it, and read how the runs before it went."""
+        self.result = shelf.get().begin(self._running.payload, clock.now())
+
+    @property
+    def leading(self) -> tuple[Any, ...]:
+        """What the function is given before its arguments."""
+        return (TaskContext(task_result=self.result),) if self._takes_context else ()
+
+    def is_cut_off(self, error: BaseException) -> bool:
+        """Cancelled by a worker that stops: the run does not count."""
+        return isinstance(error, asyncio.CancelledError) and self._running.interrupted
+
+    def succeed(self, value: Any) -> None:
+        """It has returned.
+
+        Raises:
+            ResultError: that cannot be stored.
+        """
+        self.value = _storable(value)
+        self._end(TaskResultStatus.SUCCESSFUL)
+
+    def fail(self, error: BaseException) -> None:
+        """It has raised. Whether it is tried again is decided after this."""
+        cls = type(error)
+        path, text = f"{cls.__module__}.{cls.__qualname__}", "".join(format_exception(error))
+        self.result.errors.append(TaskError(exception_class_path=path, traceback=text))
+        self._end(TaskResultStatus.FAILED)
+
+    def _end(self, status: TaskResultStatus) -> None:
+        found = {"status": status, "finished_at": moment(clock.now()), "_return_value": self.value}
+        for name, value in found.items():
+            object.__setattr__(self.result, name, value)
+        shelf.get().end(self.result)
+
+
+def _storable(value: Any) -> Any:
+    try:
+        text = dumps(plain(value))
+    except (PayloadError, TypeError, ValueError) as error:
+        raise ResultError(f"The result of this task cannot be stored: {error}. Return plain JSON") from error
+    size, limit = len(text.encode()), conf.get().limits.payload
+    if size > limit:
+        raise ResultError(f"The result of this task has {size:,} bytes, more than KIQ['LIMITS']['payload'] ({limit:,})")
+    return loads(text.encode())
+
+
+def _sender(attempt: Attempt) -> Any:
+    return type(attempt.result.task.get_backend())
+
+
+def _tell(signal: Signal, attempt: Attempt) -> None:
+    own_signals.send(signal, _sender(attempt), task_result=attempt.result)
+
+
+async def _atell(signal: Signal, attempt: Attempt) -> None:
+    for receiver, answer in await signal.asend_robust(_sender(attempt), task_result=attempt.result):
+        if isinstance(answer, Exception):
+            own_signals.logger.error("Receiver %r of a signal raised %r", receiver, answer, exc_info=answer)

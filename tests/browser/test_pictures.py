@@ -1,0 +1,152 @@
+"""Every page with the data of a shop, seen: in light and dark, wide and narrow, and usable by everybody in each.
+
+`make shots` takes the pictures of the documentation, `make pictures` all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from kiq_django import registry
+from kiq_django.api.redis_box import RedisBox
+from tests.browser import shop as shops
+from tests.browser.looks import axe, expect, shot, theme, width
+
+PAGES = {
+    "overview": "overview/",
+    "overview-day": "overview/?range=24h",
+    "queues": "queue/",
+    "queue": "queue/mailers/",
+    "queue-paused": "queue/low/",
+    "queue-found": "queue/default/?q=4711",
+    "running": "runningjob/",
+    "retries": "retryjob/",
+    "groups": "retryjob/groups/",
+    "groups-dead": "deadjob/groups/",
+    "dead-shop": "deadjob/",
+    "scheduled": "scheduledjob/",
+    "find": "job/",
+    "job": "job/{retry}/?place=retry",
+    "job-dead": "job/{dead}/?place=dead",
+    "job-done": "job/{done}/",
+    "job-queue": "job/{queue}/",
+    "job-running": "job/{running}/",
+    "job-missing": "job/6a1f00000000abcdef012345/",
+    "job-new": "job/new/?name=billing.jobs.charge",
+    "job-edit": "job/{retry}/edit/",
+    "processes": "process/",
+    "process": f"process/{shops.WEB_2}/",
+    "metrics-shop": "jobmetrics/",
+    "metrics-job-shop": "jobmetrics/billing.jobs.charge/",
+    "operations": "operation/",
+    "operation": "operation/{operation}/",
+    "audit": "audit/",
+    "settings": "configuration/",
+}
+DOCUMENTED = ("overview", "queue", "groups", "job")
+COLOURS = 128
+
+
+@pytest.fixture
+def box(store, monkeypatch) -> None:
+    """A server as one has it in production, not as in tests."""
+    read = RedisBox.read
+
+    def shown(*args: Any, **kwargs: Any) -> RedisBox:
+        found = read(*args, **kwargs)
+        server = replace(found.server, aof=True, snapshots=True, maxmemory=1 << 30, used_memory=222_412_800)
+        return replace(found, label="rediss://redis.internal:6380/0", server=server)
+
+    monkeypatch.setattr(RedisBox, "read", shown)
+
+
+@pytest.fixture
+def shop(store, settings, monkeypatch, person, box) -> shops.Shop:
+    """The shop, and what Ada and Ben have done there."""
+    settings.KIQ = {
+        **settings.KIQ,
+        "QUEUES": {"critical": {"latency": 5}, "default": {}, "mailers": {}, "low": {"latency": 3600}},
+        "DASHBOARD": {"environment": "production", "trace_link": "https://traces.example.com/{trace_id}"},
+        "FEATURES": ["kiq_django.features.metrics", "kiq_django.features.operations"],
+    }
+    settings.TIME_ZONE = "Europe/Berlin"
+    monkeypatch.setattr(registry, "_jobs", {})
+    shops.declare()
+    made = shops.Shop(store)
+    people = {name: person(name=name, is_superuser=True) for name in ("ada", "ben")}
+    made.jids["operation"] = shops.act(people, made)
+    return made
+
+
+@pytest.fixture
+def page(shop, boss_page) -> Any:
+    """A superuser's window with live update off: pictures stand still."""
+    boss_page.add_init_script("localStorage.setItem('kiq.live.pages', '0')")
+    return boss_page
+
+
+def open_page(page: Any, shop: shops.Shop, name: str) -> None:
+    """Go to one of the pages."""
+    page.goto("/admin/kiq/" + PAGES[name].format(**shop.jids))
+    expect(page.locator("h1").first).to_be_visible()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pictures(page, shop, name):
+    open_page(page, shop, name)
+    for size in ("wide", "narrow"):
+        width(page, size)
+        axe(page)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, "wider than the window"
+    shrink(shot(page, name))
+
+
+def test_pictures_of_a_question(page, shop):
+    open_page(page, shop, "groups")
+    page.get_by_role("button", name="Retry").first.click()
+    expect(page.locator("h1")).to_contain_text("Retry 96 jobs?")
+    axe(page)
+    shrink(shot(page, "confirm"))
+    page.goto("/admin/kiq/queue/mailers/")
+    page.get_by_role("button", name="Clear").click()
+    axe(page)
+    shrink(shot(page, "confirm-danger"))
+
+
+def test_pictures_of_nothing(boss_page):
+    for name, path in (
+        ("overview", "overview/"),
+        ("dead", "deadjob/"),
+        ("queues", "queue/"),
+        ("running", "runningjob/"),
+    ):
+        boss_page.goto(f"/admin/kiq/{path}")
+        axe(boss_page)
+        shrink(shot(boss_page, f"empty-{name}"))
+
+
+@pytest.mark.skipif("KIQ_SHOTS" not in os.environ, reason="make shots")
+def test_documentation(page, shop):
+    folder = Path(os.environ["KIQ_SHOTS"])
+    for name in DOCUMENTED:
+        open_page(page, shop, name)
+        for shade, size in (("light", "wide"), ("dark", "wide"), ("light", "narrow")):
+            width(page, size)
+            theme(page, shade)
+            path = folder / f"{name}-{shade}-{size}.png"
+            page.screenshot(path=str(path), full_page=size == "wide")
+            shrink([path])
+
+
+def shrink(paths: list[Path]) -> None:
+    """With fewer colours a picture of a page is a third as large, and looks the same."""
+    for path in paths:
+        assert path.stat().st_size > 5_000, f"{path} is empty"
+        with Image.open(path) as picture:
+            picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
