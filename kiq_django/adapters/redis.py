@@ -18,15 +18,17 @@ class RedisAdapter(Adapter):
 
     def push(self, payloads: Sequence[Payload]) -> None:
         room = store.get()
-        if any(TASK in payload.document for payload in payloads):
-            room.tasks.enter([_task_entry(payload) for payload in payloads if TASK in payload.document])
+        if tasks := [payload for payload in payloads if TASK in payload.document]:
+            room.tasks.enter([_task_entry(payload) for payload in tasks])
             payloads = [payload for payload in payloads if TASK not in payload.document]
         room.queues.push([_entry(payload) for payload in payloads])
 
 
 def _task_entry(payload: Payload) -> TaskEntry:
     """It is pushed in the same step as its record is made."""
-    return TaskEntry(_entry(payload), payload.jid, payload.document[TASK]["priority"])
+    told = payload.document[TASK]
+    priority = told.get("priority") if isinstance(told, dict) else None  # Redis may hold anything
+    return TaskEntry(_entry(payload), payload.jid, priority if type(priority) is int else 0)
 
 
 def _entry(payload: Payload) -> Entry:

@@ -15,6 +15,8 @@ from kiq_django.admin.links import url_of_subject
 if TYPE_CHECKING:
     from kiq_django.api import Work
 
+CERTAIN = 10.0
+"""Seconds. Processes tell what they run with each beat: what is shorter may have ended since the last one."""
 BAR = (
     '<svg class="kiq-bar kiq-{}" role="img" aria-label="{}" viewBox="0 0 100 8" preserveAspectRatio="none">'
     '<rect class="kiq-fill" width="{}" height="8"/></svg>'
@@ -40,6 +42,8 @@ def _limit(work: Work) -> float | None:
 
 
 def _tone(elapsed: float, usual: float | None, limit: float | None) -> str:
+    if elapsed < CERTAIN:
+        return "main"
     if limit is not None and elapsed > limit:
         return "bad"
     return "warn" if usual is not None and elapsed > usual else "main"

@@ -11,7 +11,7 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from kiq_django import redaction
 from kiq_django.admin import charts, jobactions, jobtext
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from kiq_django.admin.joblist import JobListPage
     from kiq_django.api import FailureGroup
 
-MOST_SHOWN = 100
+MOST_SHOWN = 50
+BUTTONS = {"retry": gettext_lazy("Retry…"), "kill": gettext_lazy("Kill…"), "delete": gettext_lazy("Delete…")}
+"""What stands beside a group. The list of its jobs, one click away, can do the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ def show(page: JobListPage, request: HttpRequest, list_url: str) -> HttpResponse
         return _act(page, request, list_url)
     count = api.FailureGroups(page.place.kind, store()).count()  # type: ignore[arg-type]
     lines = [_line(group, list_url) for group in count.groups[:MOST_SHOWN]]
+    possible = jobactions.possible(request, page.place.kind)
     return page.render(
         request,
         "groups.html",
@@ -52,7 +55,7 @@ def show(page: JobListPage, request: HttpRequest, list_url: str) -> HttpResponse
         count=count,
         lines=lines,
         left_out=len(count.groups) - len(lines),
-        verbs=jobactions.possible(request, page.place.kind),
+        buttons=[(verb.key, BUTTONS[verb.key]) for verb in possible if verb.key in BUTTONS],
         list_url=list_url,
         place=page.place.kind,
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -23,6 +22,7 @@ from kiq_django.admin import audit, confirm, formats, jobexport, jobtext, links,
 from kiq_django.admin.jobrows import Place
 from kiq_django.admin.lazily import api, store, submodule
 from kiq_django.admin.lists import Chosen
+from kiq_django.admin.outcome import Outcome
 from kiq_django.admin.verbs import DELETE, VERBS, JobVerb
 from kiq_django.exceptions import ConfigurationError, Unsupported
 
@@ -105,44 +105,15 @@ def on_some(
         if isinstance(answers, HttpResponse):
             return answers
     outcome = Outcome(gone=asked - len(records))
-    if answers.get("spread"):
-        readable = [record for record in records if record.payload]
-        done = _spread(readable, answers["spread"])
-        outcome = Outcome(readable[:done], outcome.gone + len(readable) - done, len(records) - len(readable))
-    else:
-        for record in records:
-            outcome.add(record, verb, answers)
-    _note(request, verb, outcome, answers)
-    _tell(page, request, verb, outcome)
+    try:
+        if answers.get("spread"):
+            outcome.spread(records, answers["spread"])
+        else:
+            outcome.act(records, verb, answers)
+    finally:  # when Redis goes away in between, what was done until then is done
+        _note(request, verb, outcome, answers)
+        _tell(page, request, verb, outcome)
     return None
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What came of it."""
-
-    done: list[JobRecord] = field(default_factory=list)
-    gone: int = 0
-    skipped: int = 0
-
-    def add(self, record: JobRecord, verb: JobVerb, answers: Any) -> None:
-        """Act on one job."""
-        try:
-            if verb.act(record, answers):
-                self.done.append(record)
-            else:
-                self.gone += 1
-        except (Unsupported, ConfigurationError):
-            self.skipped += 1
-
-
-def _spread(records: Sequence[JobRecord], minutes: int) -> int:
-    """Retry each at a moment of its own within some minutes. Returns how many were still there."""
-    done = 0
-    for place in {record.place for record in records}:
-        jobs = submodule("sets").SETS[place](store())
-        done += jobs.retry([record for record in records if record.place == place], spread=60.0 * minutes)
-    return done
 
 
 def _question(verb: JobVerb, records: Sequence[JobRecord]) -> confirm.Question:

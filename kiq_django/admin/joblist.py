@@ -23,8 +23,8 @@ class JobListPage(ListPage):
     """Jobs of one place. `place` and `columns` say which, and what of them."""
 
     place: Place
-    columns: Sequence[str] = ("job", "arguments", "queue")
-    """Those of the list; `arguments` is left out for people who may not see them."""
+    columns: Sequence[str] = ("job", "queue")
+    """Those of the list; `job` tells the arguments as well to people who may see them."""
     search_fields = ("text",)
     search_help_text = gettext_lazy("The id of a job, or any text that stands in it, letter by letter.")
 
@@ -40,8 +40,8 @@ class JobListPage(ListPage):
         return found
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        may = jobtext.may_see_arguments(request)
-        return [column for column in self.columns if may or column != "arguments"]
+        job = "call" if jobtext.may_see_arguments(request) else "job"
+        return [job if column == "job" else column for column in self.columns]
 
     def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
         return jobactions.list_actions(request, self.place.kind)
@@ -55,9 +55,9 @@ class JobListPage(ListPage):
     def job(self, row: Any) -> str:
         return jobtext.name(row.record)
 
-    @admin.display(description=gettext_lazy("Arguments"))
-    def arguments(self, row: Any) -> str:
-        return format_html('<span class="kiq-mono">{}</span>', jobtext.call(row.record))
+    @admin.display(description=gettext_lazy("Job"))
+    def call(self, row: Any) -> str:
+        return jobtext.name_and_call(row.record)
 
     @admin.display(description=gettext_lazy("Queue"))
     def queue(self, row: Any) -> str:
@@ -70,10 +70,10 @@ class JobListPage(ListPage):
         return jobtext.error(row.record)
 
     @admin.display(description=gettext_lazy("Attempt"))
-    def attempt(self, row: Any) -> str:
+    def attempt_num(self, row: Any) -> str:
         """The number of the next run."""
         count = row.record.retry_count
-        return format_html('<span class="num">{}</span>', 1 if count is None else count + 2)
+        return "1" if count is None else formats.number(count + 2)
 
     @admin.display(description=gettext_lazy("Due"))
     def due(self, row: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from kiq_django import codec, redaction, routing
@@ -32,6 +34,11 @@ def call(record: JobRecord) -> str:
     args, kwargs = redaction.redact_call(payload, routing.find(payload))
     parts = [_json(value) for value in args] + [f"{key}={_json(value)}" for key, value in kwargs.items()]
     return cut(", ".join(parts), LONGEST_CALL)
+
+
+def name_and_call(record: JobRecord) -> SafeString:
+    """Both, the arguments below the name."""
+    return format_html('{}<span class="kiq-mono">{}</span>', name(record), call(record))
 
 
 def error(record: JobRecord) -> str:

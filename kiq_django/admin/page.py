@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from kiq_django import conf
 from kiq_django.admin import links, navigation
 from kiq_django.admin.back import back
-from kiq_django.exceptions import ConfigurationError, StoreError, StoreRefused
+from kiq_django.exceptions import ConfigurationError, StoreError, StoreRefused, StoreUnavailable
 
 View = Callable[..., HttpResponse]
 
@@ -74,14 +74,17 @@ class Page(_Admin):
         return self.admin_site.admin_view(guarded)
 
     def excuse(self, request: HttpRequest, error: Exception) -> HttpResponse:
-        """Say what is wrong with Redis: in place of a page, or after an action, which then changed nothing."""
+        """Say what is wrong with Redis: in place of a page, or after an action. One that is refused changes nothing."""
         if request.method == "POST" and isinstance(error, StoreRefused):
             messages.error(request, str(error))
-            return HttpResponseRedirect(back(request) or links.url_of_list(self.model, self.admin_site.name))
-        context = self.context(request, title=_("Redis does not answer"), error=error, nav=None)
-        if isinstance(error, ConfigurationError):
-            context["title"] = _("The settings cannot be used")
+            return HttpResponseRedirect(self._origin(request))
+        is_deed = request.method == "POST"
+        again = self._origin(request) if is_deed else ""
+        context = self.context(request, title=_title(error), error=error, nav=None, is_deed=is_deed, again=again)
         return _rendered(TemplateResponse(request, "admin/kiq/away.html", context, status=503))
+
+    def _origin(self, request: HttpRequest) -> str:
+        return back(request) or links.url_of_list(self.model, self.admin_site.name)
 
     def context(self, request: HttpRequest, **more: Any) -> dict[str, Any]:
         """What every template of ours needs."""
@@ -104,6 +107,12 @@ class Page(_Admin):
         context = self.context(request)
         context.pop("media")  # the list adds its own to it
         return super().changelist_view(request, {**context, **(extra_context or {})})
+
+
+def _title(error: Exception) -> str:
+    if isinstance(error, ConfigurationError):
+        return _("The settings cannot be used")
+    return _("Redis does not answer") if isinstance(error, StoreUnavailable) else _("Redis answers with an error")
 
 
 def _rendered(page: TemplateResponse) -> TemplateResponse:

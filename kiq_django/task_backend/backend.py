@@ -116,7 +116,9 @@ def _pushed(payload: Payload) -> bool:
     """False when a client link vetoed it. With the adapter `inline` it has run; what it raised stands in its result."""
     try:
         return bool(client.push(payload, on_commit=False))
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         known = None if adapters.get().persistent else shelf.get().find(payload.jid)
         if known is None or known.status != "FAILED":
             raise

@@ -72,4 +72,9 @@ def _told(payload: Payload) -> Mapping[str, Any]:
 
 
 def _moment(seconds: Any) -> Any:
-    return moment(seconds) if isinstance(seconds, int | float) else None
+    if not isinstance(seconds, int | float):
+        return None
+    try:
+        return moment(seconds)
+    except (OverflowError, OSError, ValueError):  # no date has this: Redis may hold any number
+        return None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Any
 
 from kiq_django import store
+from kiq_django.codec import loads
 from kiq_django.exceptions import KiqError, MalformedPayload
-from kiq_django.payload import Payload
+from kiq_django.payload import TASK, Payload
 from kiq_django.store.records import Attempt, Record, Run
 from kiq_django.store.tasks import TaskRecord
 from kiq_django.task_backend.framework import TaskResult
@@ -34,6 +34,8 @@ class RedisShelf(Shelf):
         """The adapter does that, in the same step as the push."""
 
     def begin(self, payload: Payload, started_at: float) -> TaskResult[Any, Any]:
+        if TASK not in payload.document:  # enqueued by somebody who wants no result
+            return result_of(Known(payload=payload).begun(started_at, worker_name()))
         try:
             stored = store.get().tasks.begin(payload.jid, payload.encode(), started_at, worker_name())
             known = _known(stored, is_running=False)
@@ -65,7 +67,8 @@ def _known(stored: TaskRecord, *, is_running: bool) -> Known | None:
     if not is_running:
         return known
     run = _object(stored.running)
-    return known.begun(float(run.get("started_at", 0)), str(run.get("worker", "")))
+    began = run.get("started_at")
+    return known.begun(began if isinstance(began, float) else 0.0, str(run.get("worker", "")))
 
 
 def _ended(payload: Payload, stored: TaskRecord, record: Record) -> Known:
@@ -79,7 +82,7 @@ def _ended(payload: Payload, stored: TaskRecord, record: Record) -> Known:
         started_at=runs[0].started_at if runs else None,
         last_attempted_at=runs[-1].started_at if runs else None,
         finished_at=runs[-1].ended_at if runs and status != "READY" else None,
-        value=json.loads(stored.result) if status == "SUCCESSFUL" and stored.result else None,
+        value=_json(stored.result) if status == "SUCCESSFUL" else None,
     )
 
 
@@ -97,5 +100,13 @@ def _error(attempt: Attempt) -> tuple[str, str]:
 
 
 def _object(value: bytes) -> dict[str, Any]:
-    found = json.loads(value) if value else {}
+    found = _json(value)
     return found if isinstance(found, dict) else {}
+
+
+def _json(value: bytes) -> Any:
+    """None for what is empty or unreadable: Redis may hold anything."""
+    try:
+        return loads(value)
+    except MalformedPayload:
+        return None

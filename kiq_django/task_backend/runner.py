@@ -83,6 +83,8 @@ class Attempt:
         if running is None:
             raise RuntimeError(f"{task.module_path} is run by workers alone; call the task itself")
         self._running = running
+        self.sender = type(task.get_backend())
+        """Of Django's signals."""
         self._takes_context = task.takes_context
         self.result: TaskResult[Any, Any]
         self.value: Any = None
@@ -134,15 +136,11 @@ def _storable(value: Any) -> Any:
     return loads(text.encode())
 
 
-def _sender(attempt: Attempt) -> Any:
-    return type(attempt.result.task.get_backend())
-
-
 def _tell(signal: Signal, attempt: Attempt) -> None:
-    own_signals.send(signal, _sender(attempt), task_result=attempt.result)
+    own_signals.send(signal, attempt.sender, task_result=attempt.result)
 
 
 async def _atell(signal: Signal, attempt: Attempt) -> None:
-    for receiver, answer in await signal.asend_robust(_sender(attempt), task_result=attempt.result):
+    for receiver, answer in await signal.asend_robust(attempt.sender, task_result=attempt.result):
         if isinstance(answer, Exception):
             own_signals.logger.error("Receiver %r of a signal raised %r", receiver, answer, exc_info=answer)

@@ -59,10 +59,10 @@ def _of_failure(
 
 def _of_task(note: records.Note | None, payload: Payload, result: bytes = b"") -> records.Note | None:
     """The same note, with what `django.tasks` asks for beside it if the job is one of its tasks."""
-    task = payload.document.get(TASK)
-    if note is None or not isinstance(task, dict):
+    if note is None or TASK not in payload.document:
         return note
-    seconds = task.get("result_ttl")
+    told = payload.document[TASK]
+    seconds = told.get("result_ttl") if isinstance(told, dict) else None
     keep = seconds if type(seconds) is int and 0 < seconds <= LONGEST else 0
     return note._replace(fields=(*note.fields, "result", result, "running", b""), keep=keep)
 

@@ -1,9 +1,12 @@
 """People with different rights, and jobs as workers leave them in Redis."""
 
+import logging
+
 import pytest
 from django.contrib.auth.models import Permission, User
 
 from tests.admin.figures import ran  # noqa: F401 - a fixture
+from tests.admin.frame import framed
 from tests.api.conftest import beat, in_queue, in_set, put, put_many, running  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.django_db

@@ -90,6 +90,12 @@ def test_longer_than_usual(viewer, usually, works):
     assert "over p95 (20 s)" in text
 
 
+def test_a_quick_job_may_have_ended_since_the_last_beat(viewer, ran, works):
+    ran("quick", [25] * 50, minutes_ago=180)
+    works(("quick", "mail", 4))
+    assert "over p95" not in viewer.get(LIST).content.decode()
+
+
 def test_longer_than_it_may(viewer, works, monkeypatch):
     monkeypatch.setattr("kiq_django.admin.elapsed._limit", lambda work: 30.0)
     works(("slow", "pdf", 60))

@@ -212,6 +212,7 @@ def test_inline_answers_the_end(settings):
     sample.fail_times["Bob"] = 1
     result = sample.unlucky.enqueue("Bob")
     assert (str(result.status), len(result.errors)) == ("FAILED", 1)
+    assert sample.exits.enqueue().errors[0].exception_class is SystemExit
 
 
 @pytest.mark.skipif(django.VERSION < (6, 1), reason="new in Django 6.1")

@@ -5,12 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from kiq_django import registry
+from kiq_django import client, registry
 from kiq_django import store as stores
 from kiq_django.api import history
 from kiq_django.options import RetryOn
 from kiq_django.payload import Payload
 from kiq_django.store import tasks as stored
+from kiq_django.store.queues import Entry
 from kiq_django.task_backend import KiqBackend, runner
 from kiq_django.task_backend.framework import TaskResultDoesNotExist
 from tests.jobsapp.jobs import record
@@ -213,3 +214,46 @@ def test_no_byte_of_what_it_passes_changes(store):
 
 def test_the_worker_calls_what_was_declared():
     assert runner.signature_of(sample.tell).parameters.keys() == {"word"}
+
+
+# --- what others put there ---
+
+
+def test_a_task_that_somebody_pushes_as_a_plain_job(store, start):
+    raw = Payload.new(f"{PATH}.tell", ["hi"], {}, queue="default", retry=True, now=1.5)
+    store.queues.push([Entry("default", raw.encode())])
+    start()
+    wait_for(lambda: sample.seen)
+    wait_for(lambda: not store.queues.page("default", 0, 1))
+    assert sample.seen == [("hi", 1, "RUNNING", raw.jid, 0)]
+    assert store.link.call("EXISTS", store.keys.job("", raw.jid)) == 0
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"task": b"x"},
+        {"running": b"[]"},
+        {"running": b'{"started_at":"x","worker":5}'},
+        {"result": b"{", "place": b"done", "end": b"nothing"},
+        {"place": b"dead", "run:1": b"{}", "failures": b"x"},
+    ],
+)
+def test_a_damaged_record_is_no_accident(store, backend, fields):
+    result = sample.add.enqueue(1)
+    for name, value in fields.items():
+        store.link.call("HSET", store.keys.job("", result.id), name, value)
+    if fields.get("task"):
+        with pytest.raises(TaskResultDoesNotExist):
+            backend.get_result(result.id)
+    else:
+        assert backend.get_result(result.id).id == result.id
+
+
+@pytest.mark.parametrize("told", [5, {}, {"priority": "x", "run_after": 1e300, "backend": 3, "result_ttl": -1}])
+def test_a_task_that_tells_nonsense_runs(store, start, told):
+    payload = Payload.new(f"{PATH}.add", [1], {}, queue="default", retry=True, now=1.5, django_task=told)
+    client.push(payload, on_commit=False)
+    start()
+    wait_for(lambda: sample.seen)
+    wait_for(lambda: str(sample.add.get_backend().get_result(payload.jid).status) == "SUCCESSFUL")

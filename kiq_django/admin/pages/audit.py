@@ -99,7 +99,7 @@ class AuditPage(ListPage):
 
     empty = (gettext_lazy("Nobody has changed anything."), gettext_lazy("Every change on these pages is noted here."))
 
-    list_display = ("when", "who", "what", "subject", "number", "details", "reason")
+    list_display = ("when", "who", "what", "subject", "count_num", "details", "reason")
     list_display_links = None
     list_filter = (ByPeriod, ByPerson, BySubject)
     search_fields = ("object_repr",)
@@ -137,7 +137,7 @@ class AuditPage(ListPage):
         return format_html('<a href="{}">{}</a>', url, label) if url else label
 
     @admin.display(description=gettext_lazy("Number"))
-    def number(self, row: Any) -> str:
+    def count_num(self, row: Any) -> str:
         count = row.told.get("count")
         return number_format(count, force_grouping=True) if isinstance(count, int) else ""
 

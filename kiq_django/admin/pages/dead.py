@@ -18,5 +18,5 @@ class DeadPage(FailedListPage):
     )
 
     place = Place("dead", downwards=True)
-    columns = ("job", "arguments", "error", "queue", "died")
+    columns = ("job", "error", "queue", "died")
     list_filter = (ByGroup, ByJob, ByError, ByQueue)

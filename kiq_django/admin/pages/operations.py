@@ -53,7 +53,7 @@ class OperationsPage(ListPage):
         gettext_lazy("What you do with all jobs that match a filter shows up here, with its progress."),
     )
 
-    list_display = ("what", "state", "progress", "done", "started", "by", "reason")
+    list_display = ("what", "state", "progress", "done_num", "started", "by", "reason")
     actions = None
 
     def rows(self, request: HttpRequest) -> Rows:
@@ -125,13 +125,14 @@ class OperationsPage(ListPage):
     @admin.display(description=gettext_lazy("Progress"))
     def progress(self, row: Any) -> str:
         percent = round(row.operation.percent)
+        text = formats.percent(percent / 100)
         return format_html(
-            '<progress class="kiq-progress" value="{0}" max="100" aria-label="{0} %">{0} %</progress>', percent
+            '<progress class="kiq-progress" value="{0}" max="100" aria-label="{1}">{1}</progress>', percent, text
         )
 
     @admin.display(description=gettext_lazy("Done"))
-    def done(self, row: Any) -> str:
-        return format_html('<span class="num">{}</span>', formats.number(row.operation.done))
+    def done_num(self, row: Any) -> str:
+        return formats.number(row.operation.done)
 
     @admin.display(description=gettext_lazy("Started"))
     def started(self, row: Any) -> Any:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from kiq_django import models
-from kiq_django.admin import evidence, links, once, rights
+from kiq_django.admin import evidence, links, live, once, rights
 from kiq_django.admin.jobfilters import ByJob
 from kiq_django.admin.joblist import JobListPage
 from kiq_django.admin.jobrows import Place
@@ -23,6 +23,8 @@ from kiq_django.admin.queuesplit import Sample, SampledRows, split
 
 NEWEST = "newest"
 """The parameter that turns the order round."""
+NOW = "now"
+"""The parameter that asks for the part alone that is fetched again and again; a path may be the name of a queue."""
 SAMPLE = "kiq_sample"
 """Where a request keeps the jobs that were read for the split by name: the rows are among them."""
 
@@ -30,11 +32,11 @@ SAMPLE = "kiq_sample"
 class QueuedPage(JobListPage):
     """One queue: why it does or does not move, and its jobs, the one that comes next first."""
 
-    columns = ("job", "arguments", "waiting", "created")
+    columns = ("job", "waiting", "created")
     list_filter = (ByJob,)
     change_list_template = "admin/kiq/queue.html"
     place = Place("queue")
-    own_parameters = (NEWEST,)
+    own_parameters = (NEWEST, NOW)
 
     def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
         return {}  # the sidebar has the queues: these jobs stand below each
@@ -55,26 +57,36 @@ class QueuedPage(JobListPage):
             raise PermissionDenied
         if not name:
             return HttpResponseRedirect(reverse("admin:kiq_queue_changelist", current_app=self.admin_site.name))
+        if request.method == "GET" and NOW in request.GET:
+            return live.fragment(request, "admin/kiq/parts/queue.html", _state(request, name))
         more = {} if request.method == "POST" else self._about(request, name)
         return super().changelist_view(request, {**more, "name": name, "title": name, **(extra_context or {})})
 
     def _about(self, request: HttpRequest, name: str) -> dict[str, Any]:
-        why, flow = submodule("why"), submodule("flow")
-        situation = once.situation(request, into=[name])
-        line = situation.lines.get(name)
-        size = line.size if line else 0
-        found = flow.flows([name], sizes={name: size}, store=store())
-        sample = vars(request)[SAMPLE] = Sample.take(self.place_of(request), size)
+        state = _state(request, name)
+        queue = state["queue"]
+        sample = vars(request)[SAMPLE] = Sample.take(self.place_of(request), queue.size if queue else 0)
         return {
-            "queue": lines_of([line], situation, found)[0] if line else None,
-            "answer": why.explain_queue(name, situation, flow=found[name], usual=evidence.usual()),
+            **state,
             "split": split(sample, self.admin_site.name),
-            "charts": charts_of(name) if line else (),
+            "charts": charts_of(name) if queue else (),
             "trail": [(links.url_of("queues", "", self.admin_site.name), _("Queues"))],
             "is_newest_first": NEWEST in request.GET,
             "may_pause": rights.may(request, "pause_queue"),
             "may_clear": rights.may(request, "clear_queue"),
         }
+
+
+def _state(request: HttpRequest, name: str) -> dict[str, Any]:
+    """How a queue is, and why."""
+    why, flow = submodule("why"), submodule("flow")
+    situation = once.situation(request, into=[name])
+    line = situation.lines.get(name)
+    found = flow.flows([name], sizes={name: line.size if line else 0}, store=store())
+    return {
+        "queue": lines_of([line], situation, found)[0] if line else None,
+        "answer": why.explain_queue(name, situation, flow=found[name], usual=evidence.usual()),
+    }
 
 
 def name_of(request: HttpRequest) -> str:

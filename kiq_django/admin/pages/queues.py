@@ -10,7 +10,6 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -88,7 +87,16 @@ class QueuesPage(ListPage):
         gettext_lazy("A queue comes into being with the first job that is enqueued."),
     )
 
-    list_display = ("name", "state", "size", "latency", "in_per_minute", "out_per_minute", "empty_in", "threads")
+    list_display = (
+        "name",
+        "state",
+        "size_num",
+        "latency_num",
+        "in_per_minute_num",
+        "out_per_minute_num",
+        "empty_in_num",
+        "threads_num",
+    )
     list_filter = (ByState,)
     search_fields = ("name",)
     actions = ("pause", "resume", "clear")
@@ -130,28 +138,28 @@ class QueuesPage(ListPage):
         return badges.badge(row.line.state)
 
     @admin.display(description=gettext_lazy("Size"))
-    def size(self, row: Any) -> str:
-        return _number(formats.number(row.line.size))
+    def size_num(self, row: Any) -> str:
+        return formats.number(row.line.size)
 
     @admin.display(description=gettext_lazy("Latency"))
-    def latency(self, row: Any) -> str:
-        return _number(durations.human(row.line.latency))
+    def latency_num(self, row: Any) -> str:
+        return durations.human(row.line.latency)
 
     @admin.display(description=gettext_lazy("In/min"))
-    def in_per_minute(self, row: Any) -> str:
-        return _number(formats.number(row.line.in_per_minute))
+    def in_per_minute_num(self, row: Any) -> str:
+        return formats.number(row.line.in_per_minute)
 
     @admin.display(description=gettext_lazy("Out/min"))
-    def out_per_minute(self, row: Any) -> str:
-        return _number(formats.number(row.line.out_per_minute))
+    def out_per_minute_num(self, row: Any) -> str:
+        return formats.number(row.line.out_per_minute)
 
     @admin.display(description=gettext_lazy("Empty in"))
-    def empty_in(self, row: Any) -> str:
-        return _number(row.line.empty_in)
+    def empty_in_num(self, row: Any) -> str:
+        return row.line.empty_in or formats.NOTHING
 
     @admin.display(description=gettext_lazy("Threads"))
-    def threads(self, row: Any) -> str:
-        return _number(formats.number(row.line.threads))
+    def threads_num(self, row: Any) -> str:
+        return formats.number(row.line.threads)
 
     # -- actions -----------------------------------------------------------------------------------
 
@@ -222,7 +230,3 @@ class QueuesPage(ListPage):
         told = ngettext("%(count)s job was deleted.", "%(count)s jobs were deleted.", done)
         messages.success(request, told % {"count": formats.number(done)})
         return None
-
-
-def _number(text: str) -> str:
-    return format_html('<span class="num">{}</span>', text)

@@ -18,5 +18,5 @@ class RetriesPage(FailedListPage):
     )
 
     place = Place("retry")
-    columns = ("job", "arguments", "error", "attempt", "queue", "due")
+    columns = ("job", "error", "attempt_num", "queue", "due")
     list_filter = (ByGroup, ByDue, ByJob, ByError, ByQueue)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from kiq_django import durations, models
 from kiq_django.admin import elapsed, jobtext, once
-from kiq_django.admin.links import url_of_job, url_of_subject
+from kiq_django.admin.links import title_of, url_of_job, url_of_subject
 from kiq_django.admin.lists import ListPage, Rows
 
 if TYPE_CHECKING:
@@ -120,8 +120,8 @@ class RunningPage(ListPage):
     actions = None
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        arguments = ["arguments"] if jobtext.may_see_arguments(request) else []
-        return ["job", *arguments, "queue", "process", "since", "attempt"]
+        job = "call" if jobtext.may_see_arguments(request) else "job"
+        return [job, "queue", "process", "since", "attempt_num"]
 
     def rows(self, request: HttpRequest) -> Rows:
         return RunningRows(once.works(request))
@@ -135,9 +135,9 @@ class RunningPage(ListPage):
     def job(self, row: Any) -> str:
         return jobtext.name(row.record)
 
-    @admin.display(description=gettext_lazy("Arguments"))
-    def arguments(self, row: Any) -> str:
-        return jobtext.call(row.record)
+    @admin.display(description=gettext_lazy("Job"))
+    def call(self, row: Any) -> str:
+        return jobtext.name_and_call(row.record)
 
     @admin.display(description=gettext_lazy("Queue"))
     def queue(self, row: Any) -> str:
@@ -147,7 +147,9 @@ class RunningPage(ListPage):
     def process(self, row: Any) -> str:
         identity = row.work.process.identity
         return format_html(
-            '<a href="{}">{}</a>', url_of_subject(models.Process, identity, self.admin_site.name), identity
+            '<a href="{}">{}</a>',
+            url_of_subject(models.Process, identity, self.admin_site.name),
+            title_of("process", identity),
         )
 
     @admin.display(description=gettext_lazy("Running for"))
@@ -155,6 +157,6 @@ class RunningPage(ListPage):
         return elapsed.told(row.work, self.admin_site.name)
 
     @admin.display(description=gettext_lazy("Attempt"))
-    def attempt(self, row: Any) -> str:
+    def attempt_num(self, row: Any) -> str:
         count = row.record.retry_count
         return "1" if count is None else str(count + 2)

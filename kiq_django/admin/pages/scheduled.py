@@ -18,5 +18,5 @@ class ScheduledPage(JobListPage):
     )
 
     place = Place("schedule")
-    columns = ("job", "arguments", "queue", "created", "due")
+    columns = ("job", "queue", "created", "due")
     list_filter = (ByDue, ByJob, ByQueue)
