@@ -63,7 +63,7 @@ chaos-ci: $(STAMP)  ## The same for two minutes.
 
 chaos-night: $(STAMP)  ## All of it at its largest: models, every step of the protocol, lost answers, an hour of chaos.
 	$(BIN)/python -m tests.chaos.model --large
-	KIQ_CHAOS_TIMES=20 KIQ_CHAOS_LOSSES=1000 $(BIN)/python -m pytest tests/chaos -q --timeout 3600
+	KIQ_CHAOS_TIMES=20 KIQ_CHAOS_LOSSES=1000 KIQ_CHAOS_EXAMPLES=5000 KIQ_CHAOS_STEPS=100 $(BIN)/python -m pytest tests/chaos -q --timeout 3600
 	$(BIN)/python -m tests.chaos.run --minutes 60
 
 chaos-mutants: $(STAMP)  ## Give the product one bug after the other: each must be caught.

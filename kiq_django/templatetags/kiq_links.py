@@ -40,6 +40,13 @@ def kiq_links(context: Context, found: Sequence[tuple[str, str]]) -> SafeString:
 
 
 @register.filter
+def kiq_sentence(text: Any) -> str:
+    """A text that begins with a large letter, unless it begins with a dotted name, which is written as it is."""
+    words = str(text)
+    return words if "." in words.partition(" ")[0].rstrip(".,:;") else capfirst(words)
+
+
+@register.filter
 def kiq_less(share: Any) -> str:
     """A negative share as people say it: 12 %, not -12 %."""
     return kiq_percent(-share if isinstance(share, float) else None)

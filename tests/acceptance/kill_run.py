@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiq_django import payload
-from kiq_django.conf import Limits
+from kiq_django.sections import Limits
 from kiq_django.store import Store, connections
 from kiq_django.store.queues import Entry
 from tests.acceptance.process import WorkerProcess, effects

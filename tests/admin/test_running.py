@@ -35,18 +35,18 @@ def test_the_longest_running_comes_first(operator, works):
     page = operator.get(LIST)
     assert names(page) == ["slow", "quick"]
     text = page.content.decode()
-    assert "11 min 40 s" in text
+    assert re.search(r"11 min 4\d s", text)
     assert "canary" not in text
 
 
 def test_arguments_take_a_right(operator, works):
     works(("quick", "mail", 2))
-    assert "field-arguments" in operator.get(LIST).content.decode()
+    assert "field-call" in operator.get(LIST).content.decode()
 
 
 def test_a_viewer_sees_no_arguments(viewer, works):
     works(("quick", "mail", 2))
-    assert "field-arguments" not in viewer.get(LIST).content.decode()
+    assert "field-call" not in viewer.get(LIST).content.decode()
 
 
 @pytest.mark.parametrize(

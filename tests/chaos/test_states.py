@@ -22,8 +22,8 @@ from kiq_django.worker.reservation import Reservation
 from kiq_django.worker.settler import Settler
 from tests.chaos.look import held
 
-EXAMPLES = int(os.environ.get("KIQ_CHAOS_EXAMPLES", "25"))
-STEPS = int(os.environ.get("KIQ_CHAOS_STEPS", "40"))
+EXAMPLES = int(os.environ.get("KIQ_CHAOS_EXAMPLES", "50"))
+STEPS = int(os.environ.get("KIQ_CHAOS_STEPS", "50"))
 QUEUE = "default"
 LATER = timedelta(hours=1)
 
@@ -45,7 +45,7 @@ class Hand:
     def __init__(self, store: Store, name: str) -> None:
         self.name = name
         self.holds: list[Reservation] = []
-        self.stolen: set[bytes] = set()
+        self.stolen: set[Reservation] = set()
         """What was taken back from it while it lived."""
         self._store = store
         self._settler = Settler(None, lambda afters: [after() for after in afters])
@@ -65,7 +65,7 @@ class Hand:
         turn = self._store.working.turn(self._settler.batches(), self.name, [], 0)
         before = self._settler.stolen
         self._settler.confirm(turn.settled, living=self.name)
-        assert (self._settler.stolen > before) == (reservation.raw in self.stolen)
+        assert (self._settler.stolen > before) == (reservation in self.stolen)
         return reservation
 
 
@@ -126,8 +126,8 @@ class States(RuleBasedStateMachine):
         hand = next(hand for hand in self.hands if hand.holds)
         reservation = hand.finish()
         jid, number = whose(reservation.raw)
-        if reservation.raw in hand.stolen:
-            hand.stolen.discard(reservation.raw)
+        if reservation in hand.stolen:
+            hand.stolen.discard(reservation)
         elif reservation.outcome is not None and reservation.outcome.error is None:
             del self.open[jid]
         else:
@@ -149,7 +149,7 @@ class States(RuleBasedStateMachine):
     def reap_the_living(self, number: int) -> None:
         hand = self.hands[number]
         self.take_back(hand)
-        hand.stolen.update(reservation.raw for reservation in hand.holds)
+        hand.stolen.update(hand.holds)
         self.hands[number] = self.hand()
         self.hands[number].holds = hand.holds  # it runs on, under a new name
         self.hands[number].stolen = hand.stolen
@@ -225,7 +225,7 @@ class States(RuleBasedStateMachine):
     def each_is_in_one_place(self) -> None:
         sets = [raw for name in ("retry", "schedule", "dead") for raw, _ in self.store.sets.page(name, 0, 1000)]
         raws = self.store.queues.page(QUEUE, 0, 1000) + held(self.store) + sets
-        assert Counter(whose(raw)[0] for raw in raws) == Counter(self.open)
+        assert Counter(whose(raw)[0] for raw in raws) == Counter(list(self.open))
 
     @invariant()
     def nothing_ran_too_often(self) -> None:
@@ -242,7 +242,8 @@ class States(RuleBasedStateMachine):
         self.poll()
         self.retry_the_dead()
         hand = self.hand()
-        while hand.take() or hand.holds:
+        while self.store.queues.sizes([QUEUE])[QUEUE]:
+            hand.take()
             hand.finish()
         assert [api.Queue(QUEUE, self.store).size, api.RetrySet(self.store).size, held(self.store)] == [0, 0, []]
         assert set(self.open.values()) <= set(ran)

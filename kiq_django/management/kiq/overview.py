@@ -55,9 +55,7 @@ def metrics(terminal: Terminal, options: Options) -> None:
 
 
 def _metrics_arguments(parser: CommandParser) -> None:
-    parser.add_argument(
-        "--minutes", type=int, default=60, metavar="N", help="how far back, at most 4320"
-    )
+    parser.add_argument("--minutes", type=int, default=60, metavar="N", help="how far back, at most 4320")
 
 
 def _figures(job: JobFigures) -> dict[str, object]:
