@@ -22,7 +22,7 @@ class Address:
         """Where it is; empty for values that no address can hold."""
         try:
             return reverse(f"{self.site}:{self.name}", kwargs={place: values[place] for place in self.places})
-        except NoReverseMatch:
+        except (NoReverseMatch, UnicodeEncodeError):
             return ""
 
     def with_each(self, values: dict[str, list[str]]) -> list[str]:

@@ -19,6 +19,8 @@ from kiq_django.store.sidekiq_metrics import safe_names
 from kiq_django.store.steps import MINUTE
 
 SETS = ("dead", "schedule", "retry")
+ALL = f"{0:024x}"
+"""The id of the job that has all texts in its arguments."""
 TRACE = "0badcafe"
 CACHES = ("process_cleanup", "kiq:groups:")
 """Beginnings of keys that reading may write: who cleans up, how far somebody has counted."""
@@ -55,6 +57,7 @@ class World:
     """Everything, in one Redis and one database."""
 
     def __init__(self, store: Store, *texts: str) -> None:
+        """The last job of the dead set has all texts in its arguments."""
         self.store = store
         self.things = [Thing(text, number) for number, text in enumerate(texts, 1)]
         self._now = clock.now()
@@ -65,6 +68,7 @@ class World:
             self._process(thing)
             self._operation(thing)
             self._mark(thing)
+        self._all_in_one(texts)
 
     def make(self) -> "World":
         """Throw away what is in Redis, and put everything there."""
@@ -128,6 +132,12 @@ class World:
         # a job whose id is the text
         self._put("ZADD", keys.job_set("retry"), self._now + 60 + thing.number, payload(thing, self._now, jid=text))
 
+    def _all_in_one(self, texts: Sequence[str]) -> None:
+        known = [text for text in texts if _decodable(text) == text]
+        fields = {"args": [*known, {"list": known}], "kwargs": {text: text for text in known}, "tags": known}
+        job = payload(Thing(texts[0], 0), self._now, **fields, error_backtrace=backtrace.encode(known))
+        self._put("ZADD", self.store.keys.job_set("dead"), self._now - 3600, job)
+
     def _record(self, thing: Thing) -> None:
         text = thing.text
         run = {"started_at": self._now - 9, "seconds": 1.5, "worker": text, "trace": TRACE}
@@ -152,17 +162,20 @@ class World:
         told = {"info": json.dumps(info), "busy": "2", "beat": repr(self._now), "quiet": "false", "rss": "51200"}
         told |= {"rtt_us": "100", "concurrency": "5"}
         work = {"queue": text, "payload": payload(thing, self._now).decode(), "run_at": int(self._now) - 5}
-        self._put("SADD", keys.processes(), text)
-        self._put("HSET", keys.process(text), *[part for pair in told.items() for part in pair])
-        self._put("HSET", keys.work(text), text, json.dumps(work), "thread", json.dumps({**work, "payload": text}))
-        self._put("PEXPIRE", keys.process(text), 3_600_000)
+        identity = _decodable(text)
+        self._put("SADD", keys.processes(), identity)
+        self._put("HSET", keys.process(identity), *[part for pair in told.items() for part in pair])
+        self._put("HSET", keys.work(identity), text, json.dumps(work), "thread", json.dumps({**work, "payload": text}))
+        self._put("PEXPIRE", keys.process(identity), 3_600_000)
 
     def _operation(self, thing: Thing) -> None:
         keys, text = self.store.keys, thing.text
         where = json.dumps({"text": text, "name": text, "queue": text, "error_class": text, "fingerprint": text})
         told = {"verb": "retry", "place": "queue", "queue": text, "where": where, "by": text, "reason": text}
         told |= {"state": "running", "started_at": repr(self._now), "begun_at": repr(self._now), "size": "10"}
-        told |= {"runner": text, "error": text, "to": text, "cancelled_by": text, "total": "10", "done": "1"}
+        text = told["by"] = _decodable(text)
+        told |= {"queue": text, "reason": text, "runner": text, "error": text, "to": text, "cancelled_by": text}
+        told |= {"total": "10", "done": "1"}
         self._put("ZADD", keys.operations(), self._now - thing.number, thing.operation)
         self._put("SADD", keys.open_operations(), thing.operation)
         self._put("HSET", keys.operation(thing.operation), *[part for pair in told.items() for part in pair])
@@ -186,7 +199,7 @@ def payload(thing: Thing, now: float, **fields: Any) -> bytes:
     text = thing.text
     document = {
         "class": text, "jid": thing.jid, "queue": text, "retry": True, "created_at": now - 100, "enqueued_at": now - 50,
-        "args": [text, {text: text}, [text, [text]]], "kwargs": {text: text, "to": {text: [text]}}, "tags": [text, text],
+        "args": [text, {text: text}, [text, [text]]], "kwargs": {text: text, "to": {text: [text]}}, "tags": [text],
         "error_class": text, "error_message": f"{text}\n{text}", "error_frame": text, "failed_at": now - 40,
         "error_backtrace": backtrace.encode(lines(text)), "retry_count": 1, "retried_at": now - 20, "trace_id": text,
         "retry_queue": text, "expires_in": text, "retry_for": text, "encrypted": text, "dead": text, "backtrace": text,
@@ -221,8 +234,3 @@ def _raw(text: str) -> bytes:
 
 def _decodable(text: str) -> str:
     return _raw(text).decode(errors="replace")
-
-
-def whole(texts: Sequence[str]) -> list[str]:
-    """Without those that JSON of the wire cannot hold: half a character."""
-    return [text for text in texts if _decodable(text) == text]
