@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from kiq_django import durations
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from kiq_django.api.situation import Line, Situation
 
 NEVER = math.inf
+MOST_OF_A_NAME = 30
+"""Characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,11 @@ class QueueLine:
     paused_by: str
     threads: int
     """That take jobs from it."""
+
+    @property
+    def words(self) -> str:
+        """What is said instead of the state's own word; empty for that."""
+        return _("paused by %(by)s") % {"by": Truncator(self.paused_by).chars(MOST_OF_A_NAME)} if self.paused_by else ""
 
 
 def lines_of(lines: Iterable[Line], situation: Situation, flows: Mapping[str, Flow]) -> list[QueueLine]:

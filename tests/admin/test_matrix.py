@@ -144,10 +144,11 @@ def queues(**more: Any) -> tuple[Deed, ...]:
     )
 
 
-def signals() -> tuple[Deed, ...]:
-    data = {"index": 0, "_selected_action": [TEXT], **MENTION}
+def signals(one: bool = False) -> tuple[Deed, ...]:
+    data = MENTION if one else {"index": 0, "_selected_action": [TEXT], **MENTION}
+    refused = (403,) if one else (200, 302)
     return tuple(
-        Deed({"action": verb, **data}, ("signal_process",), refused=(200, 302)) for verb in ("quiet", "stop", "dump")
+        Deed({"action": verb, **data}, ("signal_process",), refused=refused) for verb in ("quiet", "stop", "dump")
     )
 
 
@@ -188,7 +189,7 @@ VIEWS: dict[str, View] = {
         ("kill_job", "reschedule_job"), get=302, nothing=302, deeds=(Deed(taken_back, ("kill_job",)),)
     ),
     "kiq_process_changelist": View(("view_process",), deeds=signals()),
-    "kiq_process": View(("view_process",)),
+    "kiq_process": View(("view_process",), nothing=400, deeds=signals(one=True)),
     "kiq_jobmetrics_changelist": View(("view_jobmetrics",)),
     "kiq_jobmetrics": View(("view_jobmetrics",)),
     "kiq_operation_changelist": View(("view_operation",)),

@@ -92,6 +92,14 @@ class World:
         kept = [key for key in keys if not key.decode(errors="replace").startswith(CACHES)]
         return dict(zip(kept, self.store.link.send([("DUMP", key) for key in kept]), strict=True)) if kept else {}
 
+    def jids(self) -> set[str]:
+        """Ids of all jobs that wait, or are in a set."""
+        keys = self.store.keys
+        lists = [keys.queue(name) for name in self.store.queues.names()]
+        commands = [("LRANGE", key, 0, -1) for key in lists]
+        commands += [("ZRANGE", keys.job_set(name), 0, -1) for name in SETS]  # type: ignore[arg-type]
+        return {json.loads(raw)["jid"] for found in self.store.link.send(commands) for raw in found}
+
     # -- how forms name it, with one thing alone ---------------------------------------------------
 
     def key(self, place: str) -> str:

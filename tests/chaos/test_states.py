@@ -26,6 +26,7 @@ EXAMPLES = int(os.environ.get("KIQ_CHAOS_EXAMPLES", "50"))
 STEPS = int(os.environ.get("KIQ_CHAOS_STEPS", "50"))
 QUEUE = "default"
 LATER = timedelta(hours=1)
+HANDS = st.integers(0, 1)
 
 failing: set[int] = set()
 """Numbers of jobs that fail as things are."""
@@ -116,28 +117,32 @@ class States(RuleBasedStateMachine):
 
     # -- workers ----------------------------------------------------------------------------------
 
-    @rule(number=st.integers(0, 1))
-    def take(self, number: int) -> None:
+    @rule(number=HANDS, then=st.sampled_from(["run", "keep", "keep"]))
+    def take(self, number: int, then: str) -> None:
         self.hands[number].take()
+        if then == "run" and self.hands[number].holds:
+            self.finish(number)
 
     @precondition(lambda self: any(hand.holds for hand in self.hands))
-    @rule()
-    def finish(self) -> None:
-        hand = next(hand for hand in self.hands if hand.holds)
+    @rule(number=HANDS)
+    def finish(self, number: int) -> None:
+        hand = self.hands[number] if self.hands[number].holds else self.hands[1 - number]
         reservation = hand.finish()
-        jid, number = whose(reservation.raw)
+        jid, task = whose(reservation.raw)
         if reservation in hand.stolen:
             hand.stolen.discard(reservation)
         elif reservation.outcome is not None and reservation.outcome.error is None:
             del self.open[jid]
         else:
-            self.failed[number] += 1
+            self.failed[task] += 1
 
-    @rule(number=st.integers(0, 1))
+    @precondition(lambda self: any(hand.holds for hand in self.hands))
+    @rule(number=HANDS)
     def kill(self, number: int) -> None:
         self.dead.append(self.hands[number])
         self.hands[number] = self.hand()
 
+    @precondition(lambda self: self.dead)
     @rule()
     def reap(self) -> None:
         """The jobs of the dead stand at the front of the queue, in their old order."""
@@ -145,8 +150,10 @@ class States(RuleBasedStateMachine):
             self.take_back(hand)
         self.dead.clear()
 
-    @rule(number=st.integers(0, 1))
+    @precondition(lambda self: any(hand.holds for hand in self.hands))
+    @rule(number=HANDS)
     def reap_the_living(self, number: int) -> None:
+        number = number if self.hands[number].holds else 1 - number
         hand = self.hands[number]
         self.take_back(hand)
         hand.stolen.update(hand.holds)
@@ -175,16 +182,15 @@ class States(RuleBasedStateMachine):
     # -- people -----------------------------------------------------------------------------------
 
     @rule()
-    def pause(self) -> None:
-        api.Queue(QUEUE, self.store).pause("a test", "to see")
-        waiting = self.store.queues.sizes([QUEUE])
+    def pause_and_resume(self) -> None:
+        queue = api.Queue(QUEUE, self.store)
+        queue.pause("a test", "to see")
+        size = queue.size
         self.hands[0].take()
-        assert self.store.queues.sizes([QUEUE]) == waiting
+        assert queue.size == size
+        assert queue.resume()
 
-    @rule()
-    def resume(self) -> None:
-        api.Queue(QUEUE, self.store).resume()
-
+    @precondition(lambda self: len(self.open) > 5)
     @rule()
     def clear(self) -> None:
         gone = [whose(raw)[0] for raw in self.store.queues.page(QUEUE, 0, 1000)]
@@ -237,7 +243,6 @@ class States(RuleBasedStateMachine):
         failing.clear()
         for hand in self.dead + self.hands:
             Reaper(self.store, 5, 30).reap(QUEUE, hand.name, force=True)
-        self.resume()
         self.run_the_scheduled_now()
         self.poll()
         self.retry_the_dead()

@@ -121,14 +121,15 @@ def _moment(situation: Situation) -> dict[str, Any]:
 
 
 def _worst_first(situation: Situation) -> list[Any]:
-    """Queues by what keeps people awake: late ones, long ones, then by name."""
-    return sorted(situation.lines.values(), key=lambda line: (-line.latency, -line.size, line.name))
+    """Queues by what keeps people awake: late ones, long ones, then by name; paused ones wait on purpose."""
+    return sorted(situation.lines.values(), key=lambda line: (line.paused, -line.latency, -line.size, line.name))
 
 
 def _numbers(situation: Situation, flows: Mapping[str, Flow]) -> Numbers:
     processed, failed = store().counters.totals()
     rates = [flow.out_per_minute for flow in flows.values() if flow.out_per_minute is not None]
     lines, members = situation.lines.values(), situation.members
+    due = situation.first["schedule"]
     return Numbers(
         processed=processed,
         per_minute=sum(rates) if rates else None,
@@ -137,10 +138,10 @@ def _numbers(situation: Situation, flows: Mapping[str, Flow]) -> Numbers:
         running=sum(member.process.busy for member in members),
         threads=sum(member.process.concurrency for member in members),
         enqueued=sum(line.size for line in lines),
-        oldest=max((line.latency for line in lines), default=0.0),
+        oldest=max((line.latency for line in lines if not line.paused), default=0.0),
         retries=situation.sizes["retry"],
         scheduled=situation.sizes["schedule"],
-        next_due=situation.first["schedule"],
+        next_due=None if due is None else max(due, situation.now),
         dead=situation.sizes["dead"],
     )
 

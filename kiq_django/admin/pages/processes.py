@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
@@ -17,12 +17,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from kiq_django import clock, models
-from kiq_django.admin import audit, confirm, rights
+from kiq_django.admin import audit, badges, confirm, elapsed, jobtext, live, once, rights
 from kiq_django.admin.lazily import api, store
+from kiq_django.admin.links import title_of, url_of_job, url_of_list
 from kiq_django.admin.lists import Chosen, ListPage, Rows
 
 if TYPE_CHECKING:
-    from kiq_django.api import Process
+    from kiq_django.api import Process, Work
+
+NOW = "now"
+"""The parameter that asks for the part of a process's page that is fetched again and again."""
+MOST_QUEUES = 30
 
 
 class ProcessRows(Rows):
@@ -45,6 +50,21 @@ def _row(process: Process) -> models.Process:
     row = models.Process(key=process.identity)
     row.process = process  # type: ignore[attr-defined]
     return row
+
+
+@dataclass(frozen=True, slots=True)
+class WorkLine:
+    """A running job on the page of its process."""
+
+    work: Work
+    name: str
+    url: str
+    elapsed: str
+
+    @classmethod
+    def of(cls, work: Work, site: str) -> WorkLine:
+        """With its links on an admin site."""
+        return cls(work, jobtext.name(work.record), url_of_job(work.record, site), elapsed.told(work, site))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +109,7 @@ class ProcessesPage(ListPage):
 
     empty = (gettext_lazy("No worker runs."), gettext_lazy("Start one: python manage.py runworker"))
 
-    list_display = ("process", "state", "serves", "threads", "memory", "last_beat", "version")
+    list_display = ("process", "state", "serves", "threads_num", "memory_num", "last_beat", "version")
     actions = ("quiet", "stop", "dump")
 
     def rows(self, request: HttpRequest) -> Rows:
@@ -108,21 +128,52 @@ class ProcessesPage(ListPage):
     # -- one process -------------------------------------------------------------------------------
 
     def detail(self, request: HttpRequest, identity: str) -> HttpResponse:
-        """What one process does, thread by thread."""
+        """What one process does, thread by thread; and what it may be told."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        process = api.ProcessSet(store()).find(identity)
-        trail = [(reverse("admin:kiq_process_changelist", current_app=self.admin_site.name), _("Processes"))]
+        if request.method == "POST":
+            return self._act(request, identity)
+        if NOW in request.GET:
+            return live.fragment(request, "admin/kiq/parts/process.html", self._about(request, identity))
         return self.render(
             request,
             "process.html",
-            title=identity,
-            trail=trail,
-            process=process,
-            state=process and state_of(process),
+            title=title_of("process", identity),
+            trail=[(url_of_list(models.Process, self.admin_site.name), _("Processes"))],
+            signals=self._signals(),
             may_signal=self.has_signal_permission(request),
-            list_url=trail[0][0],
+            **self._about(request, identity),
         )
+
+    def _about(self, request: HttpRequest, identity: str) -> dict[str, Any]:
+        situation = once.situation(request, into=())
+        member = next((each for each in situation.members if each.process.identity == identity), None)
+        if member is None:
+            return {"identity": identity, "member": None}
+        process, site = member.process, self.admin_site.name
+        queues = list((process.weights or dict.fromkeys(process.queues, 0)).items())
+        return {
+            "identity": identity,
+            "member": member,
+            "state": state_of(process, is_unresponsive=member.is_unresponsive),
+            "memory": filesizeformat(process.rss * 1024),
+            "queues": queues[:MOST_QUEUES],
+            "queues_left_out": max(0, len(queues) - MOST_QUEUES),
+            "works": [WorkLine.of(work, site) for work in process.work],
+        }
+
+    def _signals(self) -> list[tuple[str, Any, bool]]:
+        """Name, label, and whether it ends what goes on."""
+        return [("dump", _("Dump threads…"), False), ("quiet", _("Quiet…"), False), ("stop", _("Stop…"), True)]
+
+    def _act(self, request: HttpRequest, identity: str) -> HttpResponse:
+        """The same as from the list; `action` is posted."""
+        deed = {"quiet": self.quiet, "stop": self.stop, "dump": self.dump}.get(request.POST.get("action", ""))
+        if deed is None:
+            raise BadRequest("POST a named action")
+        if not self.has_signal_permission(request):
+            raise PermissionDenied
+        return deed(request, Chosen(self.rows(request), [identity])) or HttpResponseRedirect(request.path)
 
     # -- columns -----------------------------------------------------------------------------------
 
@@ -132,18 +183,18 @@ class ProcessesPage(ListPage):
 
     @admin.display(description=gettext_lazy("State"))
     def state(self, row: Any) -> str:
-        return state_of(row.process)
+        return badges.badge(state_of(row.process))
 
     @admin.display(description=gettext_lazy("Queues"))
     def serves(self, row: Any) -> str:
         return ", ".join(row.process.queues)
 
     @admin.display(description=gettext_lazy("Busy threads"))
-    def threads(self, row: Any) -> str:
+    def threads_num(self, row: Any) -> str:
         return _("%(busy)s of %(all)s") % {"busy": row.process.busy, "all": row.process.concurrency}
 
     @admin.display(description=gettext_lazy("Memory"))
-    def memory(self, row: Any) -> str:
+    def memory_num(self, row: Any) -> str:
         return filesizeformat(row.process.rss * 1024)
 
     @admin.display(description=gettext_lazy("Last beat"))
@@ -186,8 +237,8 @@ class ProcessesPage(ListPage):
         return None
 
 
-def state_of(process: Process) -> str:
-    """In a word."""
-    if process.is_quiet:
-        return _("quiet")
-    return _("running")
+def state_of(process: Process, *, is_unresponsive: bool = False) -> str:
+    """`unresponsive`, `quiet` or `serving`."""
+    if is_unresponsive:
+        return "unresponsive"
+    return "quiet" if process.is_quiet else "serving"

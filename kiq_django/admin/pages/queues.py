@@ -135,7 +135,7 @@ class QueuesPage(ListPage):
 
     @admin.display(description=gettext_lazy("State"))
     def state(self, row: Any) -> Any:
-        return badges.badge(row.line.state)
+        return badges.badge(row.line.state, row.line.words)
 
     @admin.display(description=gettext_lazy("Size"))
     def size_num(self, row: Any) -> str:
