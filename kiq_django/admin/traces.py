@@ -32,12 +32,12 @@ class Stretch:
 
 def stretches(lines: Sequence[str]) -> list[Stretch]:
     """Lines "file:line:in `name`", innermost first, in that order."""
-    frames = [_frame(redaction.redact_text(line)) for line in lines]
+    frames = [_frame(line) for line in lines]
     return [Stretch(tuple(group), own) for own, group in groupby(frames, key=lambda frame: frame.is_project)]
 
 
 def _frame(line: str) -> Frame:
     found = LINE.fullmatch(line)
     if not found:  # of another language, or of nobody
-        return Frame(line[:500], "", "", is_project=True)
+        return Frame(redaction.redact_text(line)[:500], "", "", is_project=True)
     return Frame(found["path"], found["line"], found["function"], backtrace.is_project(found["path"]))
