@@ -206,6 +206,8 @@ def unsaved(server: redis.Redis) -> Iterator[None]:
     finally:
         server.config_set("save", "")
         shutil.rmtree(target)
+        server.save()  # it remembers its last save as a failed one otherwise, in all tests that follow
+        target.unlink()
 
 
 REFUSALS = {
