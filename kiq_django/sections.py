@@ -82,6 +82,10 @@ class WorkerSettings:
     """Seconds without a beat after which another process takes this one's jobs over."""
     poll_interval: float = setting(positive_seconds, 5)
     """Average seconds between two looks at the schedule and retry sets, over all processes."""
+    max_jobs: int | None = setting(optional(whole(1, "a whole number above 0")), None)
+    """Runs after which a process ends in good order for another one to take its place."""
+    max_memory: int | None = setting(optional(whole(1, "a whole number of megabytes above 0")), None)
+    """Megabytes of resident memory at which it does."""
     allow_eviction: bool = setting(flag, default=False)
     """Start on a Redis that may evict keys, and with them jobs."""
 

@@ -35,6 +35,12 @@ def parent_lives(parent: int = os.getppid()) -> bool:
     return os.getppid() == parent
 
 
+def parent_watch() -> Callable[[], bool]:
+    """Answers True for as long as whoever is our parent now lives."""
+    parent = os.getppid()
+    return lambda: parent_lives(parent)
+
+
 def _arguments() -> Sequence[str]:
     return autoreload.get_child_arguments()[1:]
 

@@ -13,17 +13,19 @@ from kiq_django.setting import Check
 from kiq_django.worker.config import DEFAULT_CAPSULE, CapsuleConfig, WorkerConfig, default_tag
 
 ENVIRONMENT_VARIABLE = "KIQ_ENV"
-ON_BOTH = ("concurrency", "timeout", "tag")
+ON_BOTH = ("concurrency", "timeout", "tag", "max_jobs", "max_memory")
 """Keys of the file that the command line has too."""
 CHECKS: dict[str, Check] = {
     **{
         key: conf.check_of(sections.WorkerSettings, key)
-        for key in ("concurrency", "async_concurrency", "tag", "labels")
+        for key in ("concurrency", "async_concurrency", "tag", "labels", "max_jobs", "max_memory")
     },
     **{key: conf.check_of(sections.WorkerSettings, key) for key in ("heartbeat", "lease", "poll_interval", "capsules")},
     "timeout": conf.check_of(sections.WorkerSettings, "shutdown_timeout"),
 }
-FILE_KEYS = frozenset({*CHECKS, "queues", "require"})
+FILE_KEYS = frozenset({*CHECKS, "queues", "require", "processes", "health", "heartbeat_file"})
+HEALTH_VARIABLE, HEARTBEAT_VARIABLE = "KIQ_HEALTH", "KIQ_HEARTBEAT_FILE"
+"""Said once for a container, they are known to the worker and to its probes."""
 
 
 def worker_config(options: Mapping[str, Any]) -> WorkerConfig:
@@ -51,12 +53,34 @@ def worker_config(options: Mapping[str, Any]) -> WorkerConfig:
         poll_interval=said.get("poll_interval", settings.poll_interval),
         tag=said.get("tag") or settings.tag or default_tag(),
         labels=said.get("labels", settings.labels),
-        health=_address(given["health"]) if given.get("health") else None,
+        health=_address(health) if (health := _first("health", HEALTH_VARIABLE, given, said)) else None,
+        heartbeat_file=_first("heartbeat_file", HEARTBEAT_VARIABLE, given, said),
+        max_jobs=said.get("max_jobs", settings.max_jobs),
+        max_memory=said.get("max_memory", settings.max_memory),
         drain=bool(given.get("drain")),
     )
     if trouble := lease_trouble(config.lease, config.heartbeat):
         raise ConfigurationError(trouble)
     return config
+
+
+def _first(key: str, variable: str, *sources: Mapping[str, Any]) -> str:
+    """What the first source says, else the environment."""
+    return next((str(source[key]) for source in sources if source.get(key)), os.environ.get(variable, ""))
+
+
+def how_many(options: Mapping[str, Any]) -> int:
+    """Worker processes under one parent: a number, or `auto`, the processors that we may use; 0 is no parent.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    text = str(options.get("processes") or _file(options).get("processes") or "")
+    if text == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if text and (not text.isdigit() or not int(text)):
+        raise ConfigurationError(f"processes must be a number above 0, or 'auto', not {text!r}")
+    return int(text or 0)
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -48,8 +48,16 @@ class WorkerConfig:
     labels: Sequence[str] = ()
     health: tuple[str, int] | None = None
     """Host and port on which to answer probes."""
+    heartbeat_file: str = ""
+    """A file that is written anew every second while the fetch loops go round."""
     drain: bool = False
     """Stop when the queues are empty."""
+    max_jobs: int | None = None
+    """End in good order after about so many jobs."""
+    max_memory: int | None = None
+    """End in good order when this process occupies about so many megabytes."""
+    embedded: bool = False
+    """The worker lives inside of another program, which has the signals."""
     identity: str = field(default_factory=lambda: new_identity())
     started_at: float = field(default_factory=clock.now)
     """Epoch seconds."""

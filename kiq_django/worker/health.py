@@ -1,77 +1,101 @@
-"""Answers probes over HTTP: is this worker alive, and does it take jobs?"""
+"""Answers probes over HTTP: is this worker alive, does it take jobs, what has it done?"""
 
 import json
+import socket
 import threading
-from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 
-from kiq_django import clock
 from kiq_django.exceptions import ConfigurationError
-from kiq_django.worker.manager import Manager
+from kiq_django.worker.http import Answer, Server
+from kiq_django.worker.status import Report, Status
 
-STALLED = 30.0
-"""Seconds in which every fetch loop must have gone round; also without Redis it does so many times."""
+BACKLOG = 32
+FIGURES = (
+    ("kiq_process_up", "gauge", "1 while every fetch loop of the process goes round", lambda s: int(not s.stalled)),
+    ("kiq_process_ready", "gauge", "1 while the process takes jobs", lambda s: int(not s.idle)),
+    ("kiq_process_busy", "gauge", "Jobs that run now", lambda s: s.busy),
+    ("kiq_process_concurrency", "gauge", "Threads that run jobs", lambda s: s.concurrency),
+    ("kiq_process_processed_total", "counter", "Runs that ended, since the process began", lambda s: s.processed),
+    ("kiq_process_failed_total", "counter", "Runs that failed, since the process began", lambda s: s.failed),
+    ("kiq_process_resident_memory_bytes", "gauge", "Memory of the process", lambda s: s.rss * 1024),
+)
+"""Name, type, meaning and value of each figure of `/metrics`."""
 
-Page = Callable[[], Mapping[str, object]]
+
+def listen(address: tuple[str, int]) -> socket.socket:
+    """Take the address.
+
+    Raises:
+        ConfigurationError: it cannot be had.
+    """
+    try:
+        return socket.create_server(address, backlog=BACKLOG, family=_family(address[0]))
+    except OSError as error:
+        raise ConfigurationError(f"--health: cannot listen on {address[0]}:{address[1]}: {error.strerror}") from error
+
+
+def pages(report: Callable[[], Report]) -> Callable[[str], Answer]:
+    """What to answer for a path. `/live`: every fetch loop goes round, whatever Redis does. `/ready`: and jobs are
+    taken. 200 is yes, 503 is no, and the body says what is not as it should be. `/metrics` is for Prometheus.
+    """
+
+    def answer(path: str) -> Answer:
+        if path == "/live":
+            return _verdict(report().stalled)
+        if path == "/ready":
+            return _verdict(report().idle)
+        if path == "/metrics":
+            return Answer(200, "text/plain; version=0.0.4; charset=utf-8", metrics(report()).encode())
+        body = {"ok": False, "trouble": {"path": "known: /live, /ready, /metrics"}}
+        return Answer(404, "application/json", json.dumps(body).encode())
+
+    return answer
+
+
+def metrics(report: Report) -> str:
+    """Figures of each process in Prometheus's text format."""
+    lines: list[str] = []
+    for name, kind, meaning, value in FIGURES:
+        lines += [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"]
+        lines += [f"{name}{_labels(report, status)} {value(status)}" for status in report.statuses]
+    return "\n".join(lines) + "\n"
 
 
 class Health:
-    """`/live`: every fetch loop goes round, whatever Redis does. `/ready`: and jobs are being taken.
+    """The server in a thread of its own, so that busy job threads keep no probe waiting."""
 
-    Served by threads of its own, so that busy job threads keep nobody waiting. 200 is yes, 503 is no; the body says
-    which part is not as it should be.
-    """
-
-    def __init__(self, address: tuple[str, int], managers: list[Manager]) -> None:
-        """Bind the address.
+    def __init__(self, address: tuple[str, int], report: Callable[[], Report]) -> None:
+        """Take the address.
 
         Raises:
-            ConfigurationError: it cannot be bound.
+            ConfigurationError: it cannot be had.
         """
-        self._managers = managers
-        pages: dict[str, Page] = {"/live": self.live, "/ready": self.ready}
-        try:
-            self._server = ThreadingHTTPServer(address, _handler(pages))
-        except OSError as error:
-            raise ConfigurationError(
-                f"--health: cannot listen on {address[0]}:{address[1]}: {error.strerror}"
-            ) from error
-        self._server.daemon_threads = True
+        self._server = Server(listen(address), pages(report))
+        self._stopping = False
 
     def start(self) -> None:
         """Answer from now on."""
-        threading.Thread(target=self._server.serve_forever, name="kiq-health", daemon=True).start()
+        threading.Thread(target=self._serve, name="kiq-health", daemon=True).start()
 
     def stop(self) -> None:
         """Answer no more."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._stopping = True
 
-    def live(self) -> Mapping[str, object]:
-        """Trouble by capsule; nothing is well."""
-        now = clock.monotonic()
-        silent = {m.capsule.name: now - m.fetcher.turned_at for m in self._managers}
-        return {name: f"stalled for {age:.0f} s" for name, age in silent.items() if age > STALLED}
-
-    def ready(self) -> Mapping[str, object]:
-        """Trouble by capsule; nothing is well."""
-        idle = {m.capsule.name: m.fetcher.why_not_taking for m in self._managers}
-        return {**{name: why for name, why in idle.items() if why}, **self.live()}
+    def _serve(self) -> None:
+        while not self._stopping:
+            self._server.serve(0.5)
+        self._server.close()
 
 
-def _handler(pages: Mapping[str, Page]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            page = pages.get(self.path)
-            trouble = page() if page else {"path": f"known: {', '.join(pages)}"}
-            body = json.dumps({"ok": not trouble, "trouble": trouble}).encode()
-            self.send_response(404 if page is None else 503 if trouble else 200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+def _verdict(trouble: object) -> Answer:
+    body = json.dumps({"ok": not trouble, "trouble": trouble}, default=dict).encode()
+    return Answer(503 if trouble else 200, "application/json", body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-            """Probes come every few seconds; nobody wants to read of them."""
 
-    return Handler
+def _labels(report: Report, status: Status) -> str:
+    labels = {"tag": report.tag, "process": status.identity}
+    return "{" + ",".join(f"{name}={json.dumps(text, ensure_ascii=False)}" for name, text in labels.items()) + "}"
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

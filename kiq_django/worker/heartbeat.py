@@ -5,7 +5,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from kiq_django import clock
 from kiq_django.exceptions import StoreError
@@ -15,6 +14,7 @@ from kiq_django.version import __version__
 from kiq_django.worker.config import WorkerConfig
 from kiq_django.worker.event_loop import EventLoop
 from kiq_django.worker.manager import Manager
+from kiq_django.worker.memory import resident_kilobytes
 from kiq_django.worker.reservation import Reservation
 
 logger = logging.getLogger("kiq_django.worker")
@@ -51,7 +51,7 @@ class Heartbeat(Service):
         """One beat. Leases first: they are what must not wait."""
         for manager in self._managers:
             manager.fetcher.renew()
-        running = self._running()
+        running = self.running()
         work = {name: _work_entry(job, since) for name, job, since in running}
         if signal := self._store.processes.beat(self._config.identity, self._fields(len(running)), work):
             logger.info("Told to %s through Redis", signal)
@@ -61,12 +61,16 @@ class Heartbeat(Service):
 
     def flush_totals(self) -> None:
         """Write what was processed and failed since the last time. An answer that is lost counts twice."""
-        settlers = [manager.fetcher.settler for manager in self._managers]
-        now = (sum(s.processed for s in settlers), sum(s.failed for s in settlers))
+        now = self.totals()
         processed, failed = now[0] - self._counted[0], now[1] - self._counted[1]
         if processed or failed:
             self._store.counters.add_totals(processed, failed, clock.now())
             self._counted = now
+
+    def totals(self) -> tuple[int, int]:
+        """Runs that have ended here, and how many of them failed. Any thread."""
+        settlers = [manager.fetcher.settler for manager in self._managers]
+        return sum(settler.processed for settler in settlers), sum(settler.failed for settler in settlers)
 
     def leave(self) -> None:
         """The last beat: totals, and off the list."""
@@ -84,10 +88,10 @@ class Heartbeat(Service):
             "beat": repr(clock.now()),
             "rtt_us": str(self._round_trip()),
             "quiet": "true" if self.is_quiet else "false",
-            "rss": str(_resident_kilobytes()),
+            "rss": str(resident_kilobytes()),
         }
 
-    def _running(self) -> list[tuple[str, Reservation, float]]:
+    def running(self) -> list[tuple[str, Reservation, float]]:
         """Thread, job and start of what runs; threads go on while we look."""
         threads = [processor for manager in self._managers for processor in list(manager.processors)]
         current = [(_thread_id(each.thread), each.current) for each in threads]
@@ -131,14 +135,5 @@ def _info(config: WorkerConfig) -> dict[str, object]:
         "labels": list(config.labels),
         "identity": config.identity,
         "version": f"kiq_django {__version__}",
-        "embedded": False,
+        "embedded": config.embedded,
     }
-
-
-def _resident_kilobytes() -> int:
-    """Memory of this process; 0 where the system does not tell by file."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
-    return pages * (os.sysconf("SC_PAGE_SIZE") // 1024)

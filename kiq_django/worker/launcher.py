@@ -9,7 +9,6 @@ from kiq_django.service import Service
 from kiq_django.store import Store
 from kiq_django.worker.config import WorkerConfig
 from kiq_django.worker.event_loop import EventLoop
-from kiq_django.worker.health import Health
 from kiq_django.worker.heartbeat import Heartbeat
 from kiq_django.worker.journal import Journal
 from kiq_django.worker.manager import Manager
@@ -51,7 +50,6 @@ class Launcher:
             for capsule in config.capsules
         ]
         self.heartbeat = Heartbeat(config, store("heartbeat"), self.managers, self._event_loop, told, self._beaten)
-        self._health = Health(config.health, self.managers) if config.health else None
         upkeep = store("commands")
         self.poller = Poller(upkeep, config.poll_interval)
         self.reaper = Reaper(upkeep, config.heartbeat, config.lease)
@@ -60,8 +58,6 @@ class Launcher:
 
     def start(self) -> None:
         """Start everything."""
-        if self._health:
-            self._health.start()
         signals.send(signals.worker_startup, None, worker=self)
         self.heartbeat.start()
         for service in self.services:
@@ -102,8 +98,6 @@ class Launcher:
         self._end_services()
         if told:
             self.heartbeat.leave()
-        if self._health:
-            self._health.stop()
         signals.send(signals.worker_exit, None, worker=self)
         return in_time
 

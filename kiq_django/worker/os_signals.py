@@ -12,7 +12,9 @@ logger = logging.getLogger("kiq_django.worker")
 QUIET = frozenset({"TSTP", "USR1"})
 STOP = frozenset({"TERM", "INT"})
 DUMP = frozenset({"TTIN"})
-HANDLED = sorted(QUIET | STOP | DUMP)
+RETIRE = frozenset({"USR2"})
+"""End when all jobs have ended, however long that takes; a parent of processes takes it for: start with new code."""
+HANDLED = sorted(QUIET | STOP | DUMP | RETIRE)
 
 
 class SignalPipe:
@@ -30,6 +32,15 @@ class SignalPipe:
             signal.signal(_number(name), _ignore)
             # A blocked system call goes on instead of failing in the middle of a job.
             signal.siginterrupt(_number(name), False)
+
+    def close(self) -> None:
+        """Give it up, in a child that has one of its own."""
+        os.close(self._read)
+        os.close(self._write)
+
+    def fileno(self) -> int:
+        """Readable when a signal has come."""
+        return self._read
 
     def tell(self, name: str) -> None:
         """Act as if the signal had come. Any thread. What is no signal of ours is ignored: it may come out of Redis."""

@@ -1,21 +1,26 @@
 """From the start of a worker process to its exit code: boot checks, and the loop that obeys signals."""
 
 import logging
+import math
 import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from kiq_django import conf
+from kiq_django import clock, conf
 from kiq_django.exceptions import ConfigurationError, StoreError, StoreRefused
 from kiq_django.store import Store
 from kiq_django.store.server import ServerInfo
 from kiq_django.worker.config import WorkerConfig
+from kiq_django.worker.health import Health
 from kiq_django.worker.journal import Journal
 from kiq_django.worker.launcher import Launcher
-from kiq_django.worker.os_signals import DUMP, QUIET, STOP, SignalPipe
+from kiq_django.worker.os_signals import DUMP, QUIET, RETIRE, STOP, SignalPipe
 from kiq_django.worker.outage import Outage
+from kiq_django.worker.reporter import EVERY, Outlet, Reporter
+from kiq_django.worker.status import STOPPING
+from kiq_django.worker.wear import Wear
 
 logger = logging.getLogger("kiq_django.worker")
 TICK = 0.5
@@ -37,13 +42,25 @@ class Runner:
         pipe: SignalPipe,
         journal: Journal | None = None,
         keep_going: Callable[[], bool] = lambda: True,
+        outlets: Sequence[Outlet] = (),
     ) -> None:
+        """Take what is needed; nothing runs yet.
+
+        Args:
+            keep_going: asked twice a second; False is the end.
+            outlets: what is told once a second how this process is.
+
+        Raises:
+            ConfigurationError: the address for probes cannot be had.
+        """
         self._config = config
         self._store = store
         self._pipe = pipe
         self._journal = journal
         self._keep_going = keep_going
-        self._in_a_hurry = False
+        self._reporter = Reporter(config, outlets)
+        self._health = Health(config.health, self._reporter.report) if config.health else None
+        self._wear = Wear(config.max_jobs, config.max_memory) if not config.drain else Wear(None, None)
         self.cut_off = False
         """Jobs were still running at the end; they have been pushed back."""
 
@@ -59,58 +76,106 @@ class Runner:
         Raises:
             ConfigurationError: Redis is too old, or may evict jobs.
         """
+        self._reporter.start()
+        if self._health:
+            self._health.start()
         try:
-            ready(self._await_redis())
+            self._work(ready)
         except Stopped:
-            return 0
-        launcher = Launcher(self._config, self._store, self._pipe.tell, self._journal)
-        launcher.start()
-        self._obey(launcher)
+            pass
+        finally:
+            self._reporter.stop()
+            self._reporter.join(EVERY)
+            if self._health:
+                self._health.stop()
         return 0
+
+    def _work(self, ready: Callable[[ServerInfo], None]) -> None:
+        ready(self._await_redis())
+        told = _deaf if self._config.embedded else self._pipe.tell
+        launcher = Launcher(self._config, self._store, told, self._journal)
+        launcher.start()
+        self._reporter.launcher = launcher
+        self._reporter.wake()
+        self._obey(launcher)
 
     def _await_redis(self) -> ServerInfo:
         """Wait for as long as it takes: at boot the server is often the later one."""
         outage = Outage("Waiting for Redis")
-        while True:
+        while self._keep_going():
             try:
                 info = self._store().link.info()
             except StoreRefused:
                 raise
             except StoreError as error:
-                if STOP.intersection(self._pipe.wait(outage.note(error))):
+                if (STOP | RETIRE).intersection(self._pipe.wait(outage.note(error))):
                     raise Stopped from error
             else:
                 outage.over()
                 refuse_unusable(info)
                 return info
+        raise Stopped
 
     def _obey(self, launcher: Launcher) -> None:
         while self._keep_going():
             names = self._pipe.wait(DRAIN_TICK if self._config.drain else TICK)
-            for name in names:
-                if name in STOP:
-                    self._in_a_hurry = sum(each in STOP for each in names) > 1
-                    logger.info("%s: stopping; jobs get %g s to finish", name, self._config.shutdown_timeout)
-                    return self._stop(launcher)
-                if name in QUIET:
-                    logger.info("%s: quiet; no new jobs are taken", name)
-                    launcher.quiet()
-                elif name in DUMP:
-                    dump_threads()
+            if QUIET.intersection(names):
+                logger.info("%s: quiet; no new jobs are taken", names[0])
+                launcher.quiet()
+                self._reporter.wake()
+            if DUMP.intersection(names):
+                dump_threads()
+            if stops := [name for name in names if name in STOP]:
+                logger.info("%s: stopping; jobs get %g s to finish", stops[0], self._config.shutdown_timeout)
+                return self._stop(launcher, len(stops))
+            if reason := self._reason_to_retire(launcher, names):
+                logger.info("%s: no new jobs are taken, and this process ends when the running ones have", reason)
+                return self._stop(launcher, 0)
             if self._config.drain and launcher.drained:
                 logger.info("The queues are empty: done")
                 break
-        return self._stop(launcher)
+        return self._stop(launcher, 1)
 
-    def _stop(self, launcher: Launcher) -> None:
-        self.cut_off = not launcher.stop(self._config.shutdown_timeout, self._told_again)
+    def _reason_to_retire(self, launcher: Launcher, names: Sequence[str]) -> str:
+        if RETIRE.intersection(names):
+            return "USR2"
+        return self._wear.out(launcher.heartbeat.totals()[0])
+
+    def _stop(self, launcher: Launcher, stops: int) -> None:
+        farewell = Farewell(self._pipe, self._config.shutdown_timeout, stops)
+        self._reporter.go(STOPPING)
+        self.cut_off = not launcher.stop(math.inf, farewell.is_over)
         logger.info("Stopped" if not self.cut_off else "Stopped; unfinished jobs are back on their queues")
 
-    def _told_again(self) -> bool:
+
+class Farewell:
+    """How long running jobs are waited for: without an end before the first signal to stop, until the deadline after
+    it, and no longer after the second.
+    """
+
+    def __init__(self, pipe: SignalPipe, timeout: float, stops: int) -> None:
+        self._pipe = pipe
+        self._timeout = timeout
+        self._stops = 0
+        self._deadline = math.inf
+        self._count(stops)
+
+    def is_over(self) -> bool:
+        """Asked again and again while jobs run."""
         names = self._pipe.wait(0)
         if DUMP.intersection(names):
             dump_threads()
-        return self._in_a_hurry or bool(STOP.intersection(names))
+        self._count(sum(name in STOP for name in names))
+        return self._stops > 1 or clock.monotonic() >= self._deadline
+
+    def _count(self, stops: int) -> None:
+        if stops and not self._stops:
+            self._deadline = clock.monotonic() + self._timeout
+        self._stops += stops
+
+
+def _deaf(name: str) -> None:
+    """An embedded worker heeds no signals: its program has them."""
 
 
 def refuse_unusable(info: ServerInfo) -> None:

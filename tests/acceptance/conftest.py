@@ -1,5 +1,6 @@
 """Worker processes that end with the test."""
 
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,13 @@ def worker(store, server_url, tmp_path) -> Iterator[Callable[..., WorkerProcess]
     """Start a worker on the test's server; its jobs write to `tmp_path`."""
     with workers(server_url, tmp_path) as start:
         yield start
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 @pytest.fixture

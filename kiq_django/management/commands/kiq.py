@@ -11,6 +11,7 @@ from kiq_django.management.kiq import (
     deploys,
     doctor,
     groups,
+    health,
     operations,
     overview,
     processes,
@@ -19,7 +20,7 @@ from kiq_django.management.kiq import (
 )
 from kiq_django.management.kiq.terminal import Terminal
 
-ROOMS = (overview, queues, sets, actions, operations, processes, deploys, doctor, groups, acl)
+ROOMS = (overview, queues, sets, actions, operations, processes, deploys, doctor, groups, health, acl)
 
 
 class Command(BaseCommand):

@@ -1,8 +1,12 @@
 """`manage.py runworker`: run background jobs."""
 
 import importlib
+import logging
+import os
 import platform
 from argparse import ArgumentParser, BooleanOptionalAction
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -11,20 +15,25 @@ from django.core.management.base import BaseCommand, CommandError
 from kiq_django import conf, log, registry, store
 from kiq_django.exceptions import ConfigurationError, StoreError
 from kiq_django.management import processes, reload
-from kiq_django.management.worker_options import required_modules, worker_config
+from kiq_django.management.reload import parent_watch
+from kiq_django.management.worker_options import how_many, required_modules, worker_config
 from kiq_django.store.server import ServerInfo
 from kiq_django.version import __version__
 from kiq_django.worker.config import WorkerConfig
 from kiq_django.worker.os_signals import SignalPipe
+from kiq_django.worker.outlets import HeartbeatFile, Systemd, Title
+from kiq_django.worker.reporter import Outlet
 from kiq_django.worker.runner import Runner, leave
 
+logger = logging.getLogger("kiq_django.worker")
 BAD_CONFIGURATION = 2
 
 
 class Command(BaseCommand):
     help = (
         "Runs background jobs. TERM or INT stop gracefully, a second one at once; TSTP or USR1 only stop taking new "
-        "jobs; TTIN logs what every thread is doing. Exit code: 0 stopped, 1 crashed, 2 bad configuration."
+        "jobs; USR2 ends when all running jobs have, or, with --processes, starts with new code; TTIN logs what every "
+        "thread is doing. Exit code: 0 stopped, 1 crashed, 2 bad configuration."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -41,7 +50,13 @@ class Command(BaseCommand):
         add("-r", "--require", action="append", metavar="MODULE", help="Import this module too; repeatable.")
         add("-g", "--tag", metavar="TAG", help="Shown beside this process.")
         add("--processes", metavar="N", help="So many worker processes under this one, or 'auto': one a processor.")
-        add("--health", metavar="HOST:PORT", help="Answer probes there: /live and /ready.")
+        add("--preload", action=BooleanOptionalAction, default=None,
+            help="With --processes: load the project once and fork. Default: where that is safe.")  # fmt: skip
+        add("--max-jobs", type=int, metavar="N", help="End, and with --processes begin anew, after about N jobs.")
+        add("--max-memory", type=int, metavar="MB", help="The same when a process occupies about MB megabytes.")
+        add("--health", metavar="HOST:PORT", help="Answer there: /live, /ready, /metrics. Default: $KIQ_HEALTH.")
+        add("--heartbeat-file", metavar="PATH",
+            help="Write this file every second while the worker lives. Default: $KIQ_HEARTBEAT_FILE.")  # fmt: skip
         add("--drain", action="store_true", help="Run what is waiting, then exit.")
         add("--reload", action=BooleanOptionalAction, default=None,
             help="Start again when code changes. Default: as settings.DEBUG.")  # fmt: skip
@@ -49,49 +64,86 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until a signal, and leave with an exit code."""
-        if options["processes"] and not processes.is_child():
-            raise SystemExit(self._supervise(options))
+        log.configure(options["log_format"], options["verbosity"])
+        if processes.is_child():
+            raise SystemExit(self._work(options, _opened(), child=processes.ToParent.inherited()))
+        if processes.is_trial():
+            raise SystemExit(self._try(options))
         if self._wants_reload(options):
-            raise SystemExit(reload.run(lambda pipe: self._work(options, pipe, reloading=True)))
-        self._work(options, _opened(), reloading=False)
+            raise SystemExit(reload.run(lambda pipe: self._begin(options, pipe, reloading=True)))
+        raise SystemExit(self._begin(options, _opened(), reloading=False))
 
     def _wants_reload(self, options: dict[str, Any]) -> bool:
         if options["reload"] is None:
-            return django_settings.DEBUG and not (options["drain"] or processes.is_child())
+            return django_settings.DEBUG and not (options["drain"] or options["processes"])
         return bool(options["reload"])
 
-    def _supervise(self, options: dict[str, Any]) -> int:
-        log.configure(options["log_format"], options["verbosity"])
-        if options["reload"] or options["drain"] or options["health"]:
-            raise CommandError("--processes goes with neither --reload, --drain nor --health", returncode=2)
+    def _begin(self, options: dict[str, Any], pipe: SignalPipe, *, reloading: bool) -> int:
         try:
-            number = processes.how_many(options["processes"])
-            timeout = worker_config(options).shutdown_timeout
-        except ConfigurationError as error:
-            raise CommandError(str(error), returncode=BAD_CONFIGURATION) from error
-        return processes.Processes(number, timeout, _opened()).run()
-
-    def _work(self, options: dict[str, Any], pipe: SignalPipe, *, reloading: bool) -> int:
-        log.configure(options["log_format"], options["verbosity"])
-        try:
-            for module in required_modules(options):
-                importlib.import_module(module)
-            config = worker_config(options)
-            runner = Runner(config, store.get, pipe, log.journal(), reload.parent_lives if reloading else _always)
-            code = runner.run(lambda info: self._greet(config, info, reloading=reloading))
+            number = how_many(options)
+            if not number:
+                return self._work(options, pipe, reloading=reloading)
+            return self._supervise(options, number, pipe, reloading=reloading)
         except (ConfigurationError, ImportError, StoreError) as error:
             if reloading:
                 self.stderr.write(str(error))
                 return BAD_CONFIGURATION
             raise CommandError(str(error), returncode=BAD_CONFIGURATION) from error
+
+    def _try(self, options: dict[str, Any]) -> int:
+        """Whether a worker could be begun with this code and configuration."""
+        try:
+            self._configured(options)
+        except (ConfigurationError, ImportError) as error:
+            raise CommandError(str(error), returncode=BAD_CONFIGURATION) from error
+        return 0
+
+    def _configured(self, options: dict[str, Any]) -> WorkerConfig:
+        for module in required_modules(options):
+            importlib.import_module(module)
+        return worker_config(options)
+
+    def _supervise(self, options: dict[str, Any], number: int, pipe: SignalPipe, *, reloading: bool) -> int:
+        plan = processes.Plan(
+            number=number,
+            config=self._configured(options),
+            work=lambda own, parent: self._work(options, own, child=parent),
+            preload=options["preload"],
+            keep_going=reload.parent_lives if reloading else _always,
+        )
+        parent = processes.Parent(plan, pipe)
+        self._say(f"{number} worker processes under {os.getpid()}", plan.config, reloading=reloading)
+        return parent.run()
+
+    def _work(
+        self, options: dict[str, Any], pipe: SignalPipe, *, child: Outlet | None = None, reloading: bool = False
+    ) -> int:
+        try:
+            config = self._configured(options)
+            if child is not None:
+                config = replace(config, health=None, heartbeat_file="")
+            keep_going = parent_watch() if child is not None else reload.parent_lives if reloading else _always
+            outlets: list[Outlet] = [Title(), child] if child is not None else _outlets(config)
+            runner = Runner(config, store.get, pipe, log.journal(), keep_going, outlets)
+            greet = _introduce if child is not None else partial(self._greet, reloading=reloading)
+            code = runner.run(partial(greet, config))
+        except (ConfigurationError, ImportError, StoreError) as error:
+            if child is None:
+                raise
+            self.stderr.write(str(error))
+            return BAD_CONFIGURATION
         if runner.cut_off:
             leave(code, cut_off=True)
         return code
 
     def _greet(self, config: WorkerConfig, info: ServerInfo, *, reloading: bool) -> None:
+        redis = f"Redis: {store.get().target} ({info.product} {info.version_text})"
+        self._say(f"process {config.identity}", config, redis, reloading=reloading)
+
+    def _say(self, who: str, config: WorkerConfig, *more: str, reloading: bool) -> None:
         lines = [
-            f"kiq_django {__version__} on Python {platform.python_version()}, process {config.identity}",
-            f"Redis: {store.get().target} ({info.product} {info.version_text})",
+            f"kiq_django {__version__} on Python {platform.python_version()}, {who}",
+            *more,
             *(f"Queues: {_described(capsule.queues)}, {capsule.concurrency} threads" for capsule in config.capsules),
             f"Jobs: {len(registry.all_jobs())} declared, {config.async_concurrency} async at once",
         ]
@@ -105,10 +157,22 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
+def _introduce(config: WorkerConfig, info: ServerInfo) -> None:
+    """A child is one of several, and its parent has said the rest."""
+    logger.info("Process %s works, with %s %s", config.identity, info.product, info.version_text)
+
+
 def _described(queues: Any) -> str:
     if not any(queues.values()):
         return " > ".join(queues)
     return ", ".join(f"{name} ({weight})" for name, weight in queues.items())
+
+
+def _outlets(config: WorkerConfig) -> list[Outlet]:
+    outlets: list[Outlet] = [Title(), Systemd()]
+    if config.heartbeat_file:
+        outlets.append(HeartbeatFile(config.heartbeat_file))
+    return outlets
 
 
 def _opened() -> SignalPipe:

@@ -1,8 +1,10 @@
 """Jobs whose effects are lines in a file: one atomic append, which survives whatever happens to the process."""
 
 import asyncio
+import importlib
 import os
 import signal
+import threading
 import time
 
 from django.conf import settings
@@ -58,6 +60,18 @@ def leave(number: int) -> None:
 
 
 @job
+def release(number: int) -> None:
+    """Notes which release runs."""
+    note(f"release {importlib.import_module('release').VERSION}")
+
+
+@job
 def suicide(number: int) -> None:
     note(f"suicide {number}")
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+if "KIQ_TEST_THREAD" in os.environ:  # as some libraries do when they are imported
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+if "KIQ_TEST_IMPORT" in os.environ:
+    importlib.import_module(os.environ["KIQ_TEST_IMPORT"])
