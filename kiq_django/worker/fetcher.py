@@ -281,11 +281,14 @@ class Fetcher:
         self._lookout.due = True
 
     def _adopt(self) -> None:
-        """What lies on our list and is not in memory came there by a fetch whose answer was lost."""
+        """What lies on our list and is not in memory came there by a fetch whose answer was lost.
+
+        The wait of a cut connection brings jobs even to an owner that was reaped: the next turn asks before they begin.
+        """
         self._audited_at = clock.monotonic()
         if ghosts := self._ownership.ghosts(self._watch.arrivals):
             logger.warning("Adopting %d jobs whose fetch was never answered", len(ghosts))
-            self._accept(ghosts)
+            self._watch.adopt(ghosts)
 
     def _take_new_name(self) -> None:
         """Register, at first or after a reaper took us for dead. Under the old name nothing more is begun."""

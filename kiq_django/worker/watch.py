@@ -53,6 +53,10 @@ class Watch:
         arrived, self._arrived = self._arrived, []
         return arrived
 
+    def adopt(self, found: Sequence[tuple[str, bytes]]) -> None:
+        """Jobs that lie on our list, and of which nobody told us, count as if they had come in just now."""
+        self._arrived += found
+
     def wait_on(self, owner: str, queues: Sequence[str]) -> None:
         """Let the next job of each of these queues come in by itself."""
         if not self.is_refused:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chaos.model.worlds import BUGS, KNOWN, SMALL
+from tests.chaos.model.worlds import BUGS, SMALL
 from tests.chaos.scripts import Both, RealScripts
 
 
@@ -14,7 +14,7 @@ def tried():
 
 @pytest.mark.parametrize("name", SMALL)
 def test_the_promise_holds(name, store, tried):
-    result = SMALL[name].explore(KNOWN, Both(RealScripts(store, tried)))
+    result = SMALL[name].explore(store=Both(RealScripts(store, tried)))
     assert not result.faults, str(result)
     assert result.complete
 

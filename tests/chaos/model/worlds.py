@@ -83,8 +83,6 @@ LARGE = {
     "two services, a stall, a failure": setting(services=2, stall=1, fail=1),
 }
 """Minutes."""
-KNOWN = frozenset({"what is adopted begins unasked"})
-"""What the product does too. See `test_what_is_adopted_begins_only_under_a_lease` of the engine."""
 BUGS: dict[str, tuple[Setting, set[str]]] = {
     "pop fetch": (setting(crash=1), {LOST}),
     "no adoption": (setting(loss=1), {GHOSTS}),
