@@ -149,10 +149,11 @@ class Server:
         self._command = [program, *kept, "--dir", str(self.directory), *arguments]
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> "Server":
-        """Start it and wait until it answers."""
+    def start(self, *, ready: bool = True) -> "Server":
+        """Start it, and wait until it has loaded its data."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        wait_for(self.answers, what="the server's first answer")
+        if ready:
+            wait_for(self.answers, what="the server's first answer")
         return self
 
     @property
@@ -203,6 +204,37 @@ def full(client: redis.Redis) -> Iterator[None]:
         yield
     finally:
         client.config_set("maxmemory", 0)
+
+
+@contextlib.contextmanager
+def demoted(client: redis.Redis) -> Iterator[None]:
+    """Inside the block the server is a replica of nobody: it refuses all writes, and has ended all waits."""
+    client.execute_command("REPLICAOF", "127.0.0.1", "1")
+    try:
+        yield
+    finally:
+        client.execute_command("REPLICAOF", "NO", "ONE")
+
+
+@contextlib.contextmanager
+def unsaved(client: redis.Redis, directory: Path) -> Iterator[None]:
+    """Inside the block the server cannot save its data, and so refuses every write (MISCONF), and even a PING.
+
+    It has to run with `--enable-protected-configs yes`.
+    """
+    home = client.config_get("dir")["dir"]
+    nowhere = directory / "nowhere"
+    nowhere.mkdir()
+    client.config_set("dir", str(nowhere))
+    nowhere.rmdir()
+    client.config_set("save", "3600 1")
+    client.bgsave()
+    wait_for(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", what="a save to fail")
+    try:
+        yield
+    finally:
+        client.config_set("save", "")
+        client.config_set("dir", home)
 
 
 def _connected(upstream: str | int) -> socket.socket | None:

@@ -25,7 +25,7 @@ DYNAMIC_IMPORTS = {
     "store/cache_alias.py",
     # By the command line:
     "management/commands/runworker.py",
-    # Of our own modules, by names that stand in the code:
+    # Of our own modules, and Django's, by names that stand in the code:
     "__init__.py",
     "admin/lazily.py",
     "task_backend/framework.py",

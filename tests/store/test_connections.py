@@ -14,6 +14,7 @@ import redis
 from kiq_django import conf
 from kiq_django.exceptions import ConfigurationError, StoreUnavailable
 from kiq_django.store import connections
+from tests.sentinels import Trio
 from tests.store.servers import Proxy, Server, answers, bare, certificate, client_of, free_port, redis_server, url
 from tests.support import wait_for
 
@@ -250,52 +251,14 @@ class TestTls:
 
 
 class TestSentinel:
-    @pytest.fixture
-    def trio(self, tmp_path):
-        """A master, its replica, and three sentinels. Only the sentinels ask for no password."""
-        with redis_server(tmp_path / "a", "--requirepass", SECRET, "--masterauth", SECRET) as master:
-            follow = (
-                "--requirepass",
-                SECRET,
-                "--masterauth",
-                SECRET,
-                "--replicaof",
-                "127.0.0.1",
-                str(master.port),
-            )
-            replica = Server(tmp_path / "b", "--port", (port := str(free_port())), *follow, port=int(port))
-            sentinels = [self.sentinel(tmp_path / f"s{n}", master.port) for n in range(3)]
-            try:
-                for server in (replica, *sentinels):
-                    server.start()
-                yield master, replica, sentinels
-            finally:
-                for server in (replica, *sentinels):
-                    server.kill()
+    def test_after_a_failover_the_next_call_reaches_the_new_master(self, tmp_path):
+        with Trio(tmp_path, password=SECRET) as trio:
+            self.fails_over(trio.settle())
 
-    @staticmethod
-    def sentinel(directory, master: int) -> Server:
-        port = free_port()
-        server = Server(directory, str(directory / "sentinel.conf"), "--sentinel", port=port)
-        watched = f"sentinel monitor main 127.0.0.1 {master} 2\nsentinel auth-pass main {SECRET}\n"
-        patience = "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"
-        (directory / "sentinel.conf").write_text(f"port {port}\nbind 127.0.0.1\n{watched}{patience}")
-        return server
-
-    @staticmethod
-    def ready(sentinel: Server) -> bool:
-        try:
-            with bare(sentinel.port) as client:
-                state = client.sentinel_masters().get("main", {})
-            return state.get("num-slaves") == 1 and state.get("num-other-sentinels") == 2
-        except redis.RedisError:
-            return False
-
-    def test_after_a_failover_the_next_call_reaches_the_new_master(self, trio):
-        master, replica, sentinels = trio
-        wait_for(lambda: all(map(self.ready, sentinels)), 30, "the sentinels to know each other")
-        addresses = [("127.0.0.1", 1), *(("127.0.0.1", sentinel.port) for sentinel in sentinels)]
-        target = connections.target({"sentinels": addresses, "master": "main", "password": SECRET})
+    def fails_over(self, trio):
+        master, replica = trio.servers
+        addresses = [("127.0.0.1", 1), *trio.value["sentinels"]]
+        target = connections.target({**trio.value, "sentinels": addresses, "password": SECRET})
         client = connections.client(target, purpose="commands")
         client.set("kept", "1")
         client.execute_command("WAIT", 1, 5000)

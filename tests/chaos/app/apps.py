@@ -12,7 +12,8 @@ class ChaosConfig(AppConfig):
     """What is asked for in the environment.
 
     `KIQ_CHAOS_CRASH=after_settle:2` kills the process after its second settle. `KIQ_CHAOS_MUTANT=no_fence` gives it
-    a bug. `KIQ_CHAOS_SKEW=-3600` sets its clock back by an hour.
+    a bug. `KIQ_CHAOS_SKEW=-3600` sets its clock back by an hour. `KIQ_CHAOS_STDERR=/dev/full` is where it writes its
+    log.
     """
 
     name = "tests.chaos.app"
@@ -27,3 +28,5 @@ class ChaosConfig(AppConfig):
         if skew := os.environ.get("KIQ_CHAOS_SKEW"):
             right = clock.now
             clock.now = lambda: right() + float(skew)
+        if path := os.environ.get("KIQ_CHAOS_STDERR"):
+            os.dup2(os.open(path, os.O_WRONLY), 2)

@@ -2,9 +2,12 @@
 
 import asyncio
 import re
+import resource
 import time
+from pathlib import Path
 
 from django.conf import settings
+from django.db import OperationalError, connection
 
 from kiq_django import RetryOn, current_job, job
 from tests.acceptance.app.jobs import note
@@ -50,6 +53,30 @@ def die(number: int) -> None:
     """Goes to the dead set at once: it is pushed with no retry."""
     note(f"begin {number}")
     raise ValueError(number)
+
+
+@job(retry_on=RetryOn(OperationalError, wait=0.1, attempts=99))
+def save(number: int, seconds: float) -> None:
+    """Writes a row, in a transaction that takes its time."""
+    note(f"begin {number}")
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO saved SELECT %s FROM pg_sleep(%s)", [number, seconds])
+
+
+@job
+def devour(number: int) -> None:
+    """Takes memory until the system gives no more."""
+    note(f"begin {number}")
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (size + 100_000_000, before[1]))
+    try:
+        taken = []
+        while True:
+            taken.append(bytearray(10_000_000))
+    finally:
+        taken.clear()
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 @job
