@@ -196,6 +196,11 @@ class Server:
         self._process.send_signal(number)
 
 
+def last(seconds: float) -> None:
+    """A trouble takes its time."""
+    threading.Event().wait(seconds)
+
+
 @contextlib.contextmanager
 def full(client: redis.Redis) -> Iterator[None]:
     """Inside the block the server has no memory left for anything that could need some."""

@@ -281,10 +281,7 @@ class Fetcher:
         self._lookout.due = True
 
     def _adopt(self) -> None:
-        """What lies on our list and is not in memory came there by a fetch whose answer was lost.
-
-        The wait of a cut connection brings jobs even to an owner that was reaped: the next turn asks before they begin.
-        """
+        """By a fetch whose answer was lost jobs lie on our list, even after a reaping: the next turn asks first."""
         self._audited_at = clock.monotonic()
         if ghosts := self._ownership.ghosts(self._watch.arrivals):
             logger.warning("Adopting %d jobs whose fetch was never answered", len(ghosts))

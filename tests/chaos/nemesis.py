@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 
+from tests import faults
 from tests.chaos.arena import Arena
 
 PATIENCE = 60
@@ -41,7 +42,7 @@ class Nemesis:
 
     def last(self, least: float, most: float) -> None:
         """An evil lasts, for a time by chance."""
-        threading.Event().wait(self.chance.uniform(least, most))
+        faults.last(self.chance.uniform(least, most))
 
     def _run(self) -> None:
         while self._evils and not self._over.wait(self.chance.uniform(0.1, 0.8)):

@@ -96,11 +96,11 @@ def test_a_trouble_that_comes_and_goes(trouble, server, store, survivor, tmp_pat
     with server.client() as owner:
         wait_for(lambda: effects(tmp_path)["end 2"], 20, "the first jobs")
         with TROUBLES[trouble](owner, server.directory):
-            time.sleep(LASTS)
+            faults.last(LASTS)
         wait_for(lambda: not left(store), RETURN + SLACK, "the rest of the jobs")
         wait_for(lambda: owner.info("clients")["blocked_clients"] == 2, RETURN + SLACK, "the worker to wait")
         with TROUBLES[trouble](owner, server.directory):
-            time.sleep(LASTS)
+            faults.last(LASTS)
         push(store, range(60, 70))
         began = time.monotonic()
         wait_for(lambda: not left(store), RETURN + SLACK, "the jobs that came afterwards")

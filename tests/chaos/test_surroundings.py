@@ -17,7 +17,7 @@ import pytest
 from kiq_django import clock
 from kiq_django.payload import Payload
 from kiq_django.store.queues import Entry
-from tests import postgres
+from tests import faults, postgres
 from tests.acceptance.process import ROOT, effects, workers
 from tests.chaos.look import held, left
 from tests.chaos.verdict import let_live
@@ -162,7 +162,7 @@ def test_a_stop_at_any_moment(store, server_url, push, nursery, survivor, tmp_pa
             count += 1
         worker = nursery.worker(server_url, tmp_path, "-c", "3", "-t", "2", "-v", "0")
         is_ready = chance.random() < 0.8 and bool(worker.ready())
-        time.sleep(chance.uniform(0, 0.3))
+        faults.last(chance.uniform(0, 0.3))
         began = time.monotonic()
         worker.send(signal.SIGTERM)
         # One that was told before it could listen is ended by the signal itself.
@@ -187,10 +187,10 @@ def test_a_second_signal_at_any_moment(store, server_url, push, nursery, survivo
     for _ in range(STOPS):
         kiq = {"WORKER": {"lease": 2, "heartbeat": 0.5}}
         worker = nursery.worker(server_url, tmp_path, "-c", "3", "-t", "5", "-v", "0", kiq=kiq).ready()
-        time.sleep(chance.uniform(0, 0.2))
+        faults.last(chance.uniform(0, 0.2))
         for number in (signal.SIGTERM, chance.choice((signal.SIGTERM, signal.SIGKILL))):
             worker.send(number)
-            time.sleep(chance.uniform(0, 0.05))
+            faults.last(chance.uniform(0, 0.05))
         began = time.monotonic()
         assert worker.wait() in (0, -signal.SIGKILL), f"seed {seed}"
         assert time.monotonic() - began < 2 + SLACK, f"seed {seed}"
