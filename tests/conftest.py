@@ -21,6 +21,12 @@ hypothesis.settings.register_profile("kiq", deadline=None)
 hypothesis.settings.load_profile("kiq")
 
 
+if bug := os.environ.get("KIQ_CHAOS_MUTANT"):
+    from tests.chaos.app import mutants
+
+    mutants.bring(bug)
+
+
 def server_programs() -> list[str]:
     """Programs to choose from, best first; `KIQ_TEST_SERVER=redis` or `valkey` insists on one."""
     wanted = os.environ.get("KIQ_TEST_SERVER", "")

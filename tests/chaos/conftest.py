@@ -1,6 +1,5 @@
 """What the chaos tests share: a world of jobs, and workers that are sound."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,11 +10,7 @@ from kiq_django.worker.config import CapsuleConfig, WorkerConfig
 from kiq_django.worker.launcher import Launcher
 from tests.acceptance.app import jobs as acceptance_jobs
 from tests.chaos.app import jobs as chaos_jobs
-from tests.chaos.app import mutants
 from tests.chaos.nursery import Nursery
-
-if bug := os.environ.get("KIQ_CHAOS_MUTANT"):
-    mutants.bring(bug)
 
 JOBS = (acceptance_jobs, chaos_jobs)
 """Imported so that a worker in this process knows them too."""

@@ -32,15 +32,22 @@ def main() -> int:
     caught = 0
     for name in names:
         began = time.monotonic()
-        done = _pytest(MUTANTS[name].caught_by, name)
-        is_caught = done.returncode == FAILED
-        caught += is_caught
-        said = _first_failure(done.stdout) if is_caught else f"NOT CAUGHT by {MUTANTS[name].caught_by}"
+        failed, said = is_caught(name)
+        caught += failed
         print(f"{name:32} {time.monotonic() - began:5.1f} s  {said}", flush=True)
-        if done.returncode > FAILED:
-            print(done.stdout, done.stderr)
     print(f"{caught} of {len(names)} caught")
     return int(caught < len(names))
+
+
+def is_caught(bug: str) -> tuple[bool, str]:
+    """Whether a test fails once the product has this bug, and which one; or what there is to say instead."""
+    from tests.chaos.app.mutants import MUTANTS
+
+    check = MUTANTS[bug].caught_by
+    done = _pytest(check, bug)
+    if done.returncode == FAILED:
+        return True, _first_failure(done.stdout)
+    return False, f"NOT CAUGHT by {check}" + (f"\n{done.stdout}{done.stderr}" if done.returncode else "")
 
 
 def _pytest(check: str, bug: str) -> "subprocess.CompletedProcess[str]":

@@ -3,29 +3,14 @@
 `KIQ_CHAOS_MUTANT=no_fence` brings one into the workers of this folder's tests, and into the tests' own process.
 """
 
-import functools
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from kiq_django import clock
-from kiq_django.exceptions import StoreError, StoreUnavailable
-from kiq_django.payload import Payload
-from kiq_django.service import Service
 from kiq_django.store import scripts
-from kiq_django.store.link import Link
-from kiq_django.store.queues import Entry, Queues
-from kiq_django.store.sets import Sets
-from kiq_django.store.waiters import Waiters
-from kiq_django.store.working import Batch, Move, Working
-from kiq_django.worker.custody import Custody
-from kiq_django.worker.fetcher import Fetcher
-from kiq_django.worker.ownership import Ownership
-from kiq_django.worker.reaper import Reaper
-from kiq_django.worker.settler import Settler
+from tests.chaos.app import bugs
 
 Edit = tuple[str, str, str]
 """Name of a script, a text in it, and what takes its place."""
@@ -71,177 +56,17 @@ def _edit(edits: Sequence[Edit]) -> None:
     scripts.load.cache_clear()
 
 
-def _replaced(owner: Any, name: str) -> Callable[[Callable[..., Any]], Callable[[], None]]:
-    """The function below takes the place of a method, which it gets as its first argument."""
-
-    def decorated(function: Callable[..., Any]) -> Callable[[], None]:
-        def patch() -> None:
-            original = getattr(owner, name)
-
-            @functools.wraps(original)
-            def patched(*args: Any, **kwargs: Any) -> Any:
-                return function(original, *args, **kwargs)
-
-            setattr(owner, name, patched)
-
-        return patch
-
-    return decorated
-
-
-# -- fetching -----------------------------------------------------------------------------------------
-
-
-@_replaced(Waiters, "arm")
-def _popping_waits(arm: Any, self: Waiters, owner: str, queues: Any, selector: Any) -> None:
-    """What the wait brings goes to a list at which nobody looks: as if it had been popped."""
-    arm(self, f"nobody:{owner}", queues, selector)
-
-
-@_replaced(Ownership, "ghosts")
-def _no_adoption(ghosts: Any, self: Ownership, known: Any) -> list[Any]:
-    return []
-
-
-@_replaced(Ownership, "ghosts")
-def _blind_adoption(ghosts: Any, self: Ownership, known: Any) -> list[Any]:
-    """Also what runs."""
-    return list(self._working.held(self.name, self._queues))
-
-
-@_replaced(Fetcher, "_run")
-def _mortal_fetcher(run: Any, self: Fetcher) -> None:
-    """The first error ends the loop."""
-
-    def dying(error: Exception) -> float:
-        raise SystemExit from error
-
-    self._outage.note = dying  # type: ignore[method-assign]
-    run(self)
-
-
-# -- settling -----------------------------------------------------------------------------------------
-
-
-@_replaced(Settler, "doubt")
-def _no_second_settle(doubt: Any, self: Settler) -> None:
-    """What was sent is taken for stored."""
-    sent = {reservation for group in self._sent for reservation in group}
-    self.waiting = [reservation for reservation in self.waiting if reservation not in sent]
-    doubt(self)
-
-
-@_replaced(Settler, "_is_stored")
-def _no_thief(is_stored: Any, self: Settler, *_: Any) -> bool:
-    """What was stolen counts as stored."""
-    return True
-
-
-@_replaced(Working, "turn")
-def _ack_before_retry(turn: Any, self: Working, batches: Any, *rest: Any) -> Any:
-    """First off the list, and then, in another step, into the set."""
-    retries = [move for batch in batches for move in batch.moves if move.verb == "retry"]
-    changed = [
-        Batch(b.owner, b.queue, b.acks, [Move("end", *m[1:4], None) if m.verb == "retry" else m for m in b.moves])
-        for b in batches
-    ]
-    answer = turn(self, changed, *rest)
-    for move in retries:
-        self._link.call("ZADD", self._keys.job_set("retry"), clock.now() + move.delay, move.new)
-    return answer
-
-
-@_replaced(Custody, "give_back_running")
-def _no_push_back(give_back: Any, self: Custody) -> None:
-    """At the deadline what runs is dropped, and its owner does not say that it leaves."""
-    self.active = 0
-    self._ownership.name = ""
-
-
-# -- pushing and promoting ----------------------------------------------------------------------------
-
-
-@_replaced(Link, "exchange")
-def _retried_writes(exchange: Any, self: Link, commands: Any) -> Any:
-    """redis-py's own way, unless it is told otherwise."""
-    try:
-        return exchange(self, commands)
-    except StoreUnavailable:
-        return exchange(self, commands)
-
-
-@_replaced(Sets, "promote")
-def _pop_then_push(promote: Any, self: Sets, name: Any, jobs: Any) -> list[bool]:
-    """Sidekiq's way, apart from Pro."""
-    taken = [bool(self._link.call("ZREM", self._keys.job_set(name), job.raw)) for job in jobs]
-    queues = Queues(self._link, self._keys)
-    for job, mine in zip(jobs, taken, strict=True):
-        if mine:
-            queues.push([Entry(job.queue, job.new)])
-    return taken
-
-
-@_replaced(Link, "run")
-def _no_second_load(run: Any, self: Link, commands: Any, *, tolerant: bool = False) -> Any:
-    """A server that forgot a script is an error."""
-    return self._told(self.exchange(commands), tolerant)
-
-
-# -- reaping ------------------------------------------------------------------------------------------
-
-
-@_replaced(Working, "_lease")
-def _client_clock(lease: Any, self: Working, owner: str, queues: Any, seconds: float, verb: str) -> bool:
-    """The end of a lease by the clock of this host."""
-    held: bool = lease(self, owner, queues, seconds, verb)
-    for queue in queues if held else ():
-        self._link.call("ZADD", self._keys.owners(queue), "XX", clock.now() + seconds, owner)
-    return held
-
-
-@_replaced(Reaper, "tick")
-def _reap_at_boot(tick: Any, self: Reaper) -> None:
-    """Once, and never again."""
-    if not self.ticks:
-        tick(self)
-
-
-@_replaced(Service, "_guarded")
-def _mortal_services(guarded: Any, self: Service, duty: Any) -> None:
-    """The first error ends a heartbeat, a poller, a reaper."""
-    try:
-        duty()
-    except StoreError:
-        self._stopping = True
-
-
-# -- reading ------------------------------------------------------------------------------------------
-
-
-@_replaced(Payload, "decode")
-def _no_object(decode: Any, raw: bytes) -> Any:
-    """JSON that is no object is another error than text that is no JSON."""
-    if raw.startswith(b"["):
-        raise TypeError("list indices must be integers")
-    return decode(raw)
-
-
-def _no_allow_oom() -> None:
-    scripts.SHEBANG = "#!lua\n"
-    scripts.load.cache_clear()
-
-
 MUTANTS: dict[str, Mutant] = {
     "pop_fetch": Mutant(
-        f"{MODEL} promise", [("reserve", "redis.call('LPUSH', working, unpack(taken, 2))", "")], _popping_waits
+        f"{MODEL} promise", [("reserve", "redis.call('LPUSH', working, unpack(taken, 2))", "")], bugs.popping_waits
     ),
-    "popping_waits": Mutant("test_crash.py -k waiting", patch=_popping_waits),
-    "no_adoption": Mutant(f"{TROUBLE} 'answers and reserve'", patch=_no_adoption),
-    "blind_adoption": Mutant(f"{TROUBLE} 'answers and reserve'", patch=_blind_adoption),
+    "popping_waits": Mutant("test_crash.py -k waiting", patch=bugs.popping_waits),
+    "no_adoption": Mutant(f"{TROUBLE} 'answers and reserve'", patch=bugs.no_adoption),
+    "blind_adoption": Mutant(f"{TROUBLE} 'answers and reserve'", patch=bugs.blind_adoption),
     "no_fence": Mutant(f"{MODEL} promise", [("settle", "== 1", ">= 0")]),
-    "ack_before_retry": Mutant("test_crash.py -k inside_retry", patch=_ack_before_retry),
-    "no_second_settle": Mutant(f"{TROUBLE} 'answers and settle'", patch=_no_second_settle),
-    "no_thief": Mutant(f"{TROUBLE} sleeper", patch=_no_thief),
+    "ack_before_retry": Mutant("test_crash.py -k inside_retry", patch=bugs.ack_before_retry),
+    "no_second_settle": Mutant(f"{TROUBLE} 'answers and settle'", patch=bugs.no_second_settle),
+    "no_thief": Mutant(f"{TROUBLE} sleeper", patch=bugs.no_thief),
     "reserve_for_the_reaped": Mutant(f"{MODEL} promise", [("reserve", "if lease < 0 then", "if false then")]),
     "front_is_back": Mutant(f"{MODEL} promise", [("reclaim", "redis.call('RPUSH'", "redis.call('LPUSH'")]),
     "no_second_look": Mutant(f"{MODEL} promise", [("reclaim", "return -1", "lease = lease")]),
@@ -263,14 +88,25 @@ MUTANTS: dict[str, Mutant] = {
     "no_look_at_the_reaped": Mutant(f"{MODEL} promise", [("expired", "'-inf'", "'0'")]),
     "recoveries_do_not_count": Mutant(f"{MODEL} promise", [("reclaim", "redis.call('INCR', counter)", "1")]),
     "promotion_without_removal_check": Mutant(f"{MODEL} promise", [("promote", "if mine == 1 then", "if true then")]),
-    "pop_then_push": Mutant("test_crash.py -k inside_promote", patch=_pop_then_push),
-    "retried_writes": Mutant(f"{TROUBLE} push", patch=_retried_writes),
-    "client_clock": Mutant(f"{TROUBLE} clock", patch=_client_clock),
-    "reap_at_boot": Mutant(f"{TROUBLE} killed", patch=_reap_at_boot),
-    "mortal_services": Mutant(f"{TROUBLE} 'answers and promote'", patch=_mortal_services),
-    "mortal_fetcher": Mutant(f"{TROUBLE} 'answers and settle'", patch=_mortal_fetcher),
-    "no_allow_oom": Mutant(f"{TROUBLE} full", patch=_no_allow_oom),
-    "no_second_load": Mutant(f"{TROUBLE} scripts", patch=_no_second_load),
-    "no_push_back": Mutant(f"{TROUBLE} stop", patch=_no_push_back),
-    "no_object": Mutant("test_crash.py -k after_beat", patch=_no_object),
+    "pop_then_push": Mutant("test_crash.py -k inside_promote", patch=bugs.pop_then_push),
+    "retried_writes": Mutant(f"{TROUBLE} push", patch=bugs.retried_writes),
+    "client_clock": Mutant(f"{TROUBLE} clock", patch=bugs.client_clock),
+    "reap_at_boot": Mutant(f"{TROUBLE} killed", patch=bugs.reap_at_boot),
+    "mortal_services": Mutant(f"{TROUBLE} 'answers and promote'", patch=bugs.mortal_services),
+    "mortal_fetcher": Mutant(f"{TROUBLE} 'answers and settle'", patch=bugs.mortal_fetcher),
+    "no_allow_oom": Mutant(f"{TROUBLE} full", patch=bugs.no_allow_oom),
+    "no_second_load": Mutant(f"{TROUBLE} scripts", patch=bugs.no_second_load),
+    "no_push_back": Mutant(f"{TROUBLE} stop", patch=bugs.no_push_back),
+    "hasty_adoption": Mutant("test_engine.py -k adopted", patch=bugs.hasty_adoption),
+    "lazy_reaper": Mutant("test_engine.py -k shortest", patch=bugs.lazy_reaper),
+    "due_by_the_clients_clock": Mutant(f"{TROUBLE} clock", patch=bugs.due_by_the_clients_clock),
+    "refused_for_good": Mutant("test_refusals.py -k 'save or demoted'", patch=bugs.refused_for_good),
+    "stale_connections": Mutant("test_surroundings.py -k database", patch=bugs.stale_connections),
+    "line_before_settle": Mutant("test_surroundings.py -k log", patch=bugs.line_before_settle),
+    "values_only": Mutant("../security/test_fuzz.py", patch=bugs.values_only),
+    "import_by_name": Mutant("../security/test_names.py", patch=bugs.import_by_name),
+    "any_seal": Mutant("../security/test_seal.py -k forged", patch=bugs.any_seal),
+    "nothing_hidden": Mutant("../security/test_redaction.py -k canary", patch=bugs.nothing_hidden),
+    "labels_of_strangers": Mutant("../security/test_cardinality.py -k thousand", patch=bugs.labels_of_strangers),
+    "no_object": Mutant("test_crash.py -k after_beat", patch=bugs.no_object),
 }
