@@ -52,7 +52,7 @@ def open_connections() -> list[BaseDatabaseWrapper]:
         django.db.transaction.TransactionManagementError: a connection has autocommit off outside of an atomic
             block, so that nobody can know when it commits.
     """
-    return [connection for connection in initialised() if _awaits_commit(connection)]
+    return [connection for connection in initialised() if awaits_commit(connection)]
 
 
 def hold(payloads: Sequence[Payload], flush: Flush) -> None:
@@ -71,10 +71,18 @@ def hold(payloads: Sequence[Payload], flush: Flush) -> None:
         _ledger(connection).enter(held)
 
 
-def _nothing() -> None: ...
+def forget(connection: BaseDatabaseWrapper) -> None:
+    """For tests that play a killed process: what the connection's transaction holds never arrives."""
+    for name in (_ATTRIBUTE, "savepoint_commit"):
+        vars(connection).pop(name, None)
 
 
-def _awaits_commit(connection: BaseDatabaseWrapper) -> bool:
+def awaits_commit(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a transaction of the application is open there.
+
+    Raises:
+        django.db.transaction.TransactionManagementError: as for `open_connections`.
+    """
     if not connection.in_atomic_block:
         if connection.connection is not None and not connection.autocommit:
             connection.on_commit(_nothing)  # says so better than we could
@@ -84,6 +92,9 @@ def _awaits_commit(connection: BaseDatabaseWrapper) -> bool:
         return True
     # Every block but the first has a savepoint, or None; those of the application come after the test's own.
     return any(sid is not None for sid in connection.savepoint_ids[tests_own - 1 :])
+
+
+def _nothing() -> None: ...
 
 
 def _is_tests_own(block: Atomic) -> bool:
@@ -181,7 +192,7 @@ def _watch_savepoints(connection: BaseDatabaseWrapper) -> None:
 
     def savepoint_commit(sid: str) -> None:
         release(sid)
-        if not _awaits_commit(connection):
+        if not awaits_commit(connection):
             del connection.savepoint_commit
             ledger: _Ledger | None = vars(connection).pop(_ATTRIBUTE, None)
             if ledger is not None and ledger.is_current():

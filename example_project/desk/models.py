@@ -107,6 +107,16 @@ class Receipt(models.Model):
         return f"receipt of {self.order}"
 
 
+class Payment(models.Model):
+    """The bank has taken the money for an order."""
+
+    order = models.OneToOneField(Order, models.CASCADE)
+    reference = models.CharField(max_length=40, help_text="what the bank calls it")
+
+    def __str__(self) -> str:
+        return f"payment of {self.order}"
+
+
 class Shipment(models.Model):
     """A parcel that the courier has accepted."""
 

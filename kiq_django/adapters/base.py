@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
+from kiq_django.exceptions import Discard
+from kiq_django.execution import Outcome
 from kiq_django.payload import Payload
 
 
@@ -28,3 +30,13 @@ class Adapter(ABC):
     def close(self) -> None:
         """The settings changed, or the process ends: finish what can be finished."""
         return
+
+
+def raise_failure(outcome: Outcome) -> None:
+    """For adapters without retries: let out what a job raised.
+
+    `Discard`, and the errors that a job declares in `discard_on`, end the job alone.
+    """
+    quiet = outcome.definition.options.discard_on if outcome.definition else ()
+    if outcome.error is not None and not isinstance(outcome.error, (Discard, *quiet)):
+        raise outcome.error

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from kiq_django import execution
-from kiq_django.adapters.base import Adapter
-from kiq_django.exceptions import Discard
+from kiq_django.adapters.base import Adapter, raise_failure
 from kiq_django.payload import Payload
 
 
@@ -20,11 +19,5 @@ class InlineAdapter(Adapter):
 
     def push(self, payloads: Sequence[Payload]) -> None:
         for payload in payloads:
-            _run(Payload.decode(payload.encode()))
-
-
-def _run(payload: Payload) -> None:
-    outcome = execution.run(payload, payload.queue, housekeeping=False)
-    quiet = outcome.definition.options.discard_on if outcome.definition else ()
-    if outcome.error is not None and not isinstance(outcome.error, (Discard, *quiet)):
-        raise outcome.error
+            read = Payload.decode(payload.encode())
+            raise_failure(execution.run(read, read.queue, housekeeping=False))

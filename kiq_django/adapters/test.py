@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from kiq_django import clock, execution
-from kiq_django.adapters.base import Adapter
+from kiq_django.adapters.base import Adapter, raise_failure
 from kiq_django.execution import Outcome
 from kiq_django.payload import ABSENT, Payload
 
@@ -34,8 +34,13 @@ class TestAdapter(Adapter):
 
     def clear(self) -> None:
         """Forget what waits."""
+        self.swap([])
+
+    def swap(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Put these in the place of what waits, and give that."""
         with self._lock:
-            self._payloads.clear()
+            former, self._payloads = self._payloads, list(payloads)
+        return former
 
     def drain(self, *, queue: str | None = None, until: float | None = None) -> list[Outcome]:
         """Run what waits, what these jobs enqueue, and so on, until nothing is left.
@@ -45,19 +50,29 @@ class TestAdapter(Adapter):
             until: run scheduled jobs up to this time (epoch seconds) too, each in its turn; None is now.
 
         Raises:
-            BaseException: what the first failing job raised; the others go on waiting.
+            BaseException: what the first failing job raised, unless it discards that; the others go on waiting.
         """
         latest = clock.now() if until is None else until
         outcomes = []
-        while payload := self._take(lambda p: queue in (None, p.queue) and (p.at or 0) <= latest):
-            outcome = execution.run(payload.evolve(at=ABSENT), payload.queue, housekeeping=False)
-            if outcome.error is not None:
-                raise outcome.error
-            outcomes.append(outcome)
+        while payload := self.take(queue, latest):
+            outcomes.append(self.run(payload))
         return outcomes
 
+    def take(self, queue: str | None, latest: float) -> Payload | None:
+        """Take away what is to run next up to a time: in the order of enqueueing, then the scheduled ones by time."""
+        return self._take(lambda p: queue in (None, p.queue) and (p.at or 0) <= latest)
+
+    def run(self, payload: Payload) -> Outcome:
+        """Run one job as a worker would.
+
+        Raises:
+            BaseException: what it raised, unless it discards that.
+        """
+        outcome = execution.run(payload.evolve(at=ABSENT), payload.queue, housekeeping=False)
+        raise_failure(outcome)
+        return outcome
+
     def _take(self, wanted: Callable[[Payload], bool]) -> Payload | None:
-        """What is to run next: in the order of enqueueing, then the scheduled ones by time."""
         with self._lock:
             payload = min(filter(wanted, self._payloads), key=lambda p: p.at or 0, default=None)
             if payload is not None:

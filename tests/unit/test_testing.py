@@ -71,7 +71,7 @@ def test_assert_enqueued_says_what_was_instead():
     ):
         pass
     with (
-        pytest.raises(AssertionError, match=r"invoice \[8\] \{'locale': 'de'\} on mail"),
+        pytest.raises(AssertionError, match=r"invoice\(8, locale='de'\) on mail"),
         assert_enqueued(jobs.invoice, args=[7]),
     ):
         jobs.invoice.enqueue(8, locale="de")
