@@ -23,6 +23,10 @@ FORGET_AFTER = 86_400
 """Seconds. A blocked fetch of a reaped owner may feed its list until it times out: look there for a day."""
 
 
+NO_LEASE_LASTS = 1e9
+"""Seconds."""
+
+
 class Move(NamedTuple):
     """What becomes of a reserved job that does not simply end, or whose end is to be remembered."""
 
@@ -116,12 +120,21 @@ class Working:
         A reaped owner needs one only while something is on its list, and when it is time to forget it.
         Of a queue whose owners, or whose list, are of another type nothing is found: the others go on.
         """
-        asked = [self._link.prepare("expired", [spelled(self._keys.owners(q))], [FORGET_AFTER]) for q in queues]
+        return self.leases(queues, NO_LEASE_LASTS)[0]
+
+    def leases(
+        self, queues: Sequence[str], too_long: float
+    ) -> tuple[list[tuple[str, str]], dict[tuple[str, str], bytes]]:
+        """What `expired` finds; and each lease that ends more than `too_long` seconds from now, with its end."""
+        args = [FORGET_AFTER, too_long]
+        asked = [self._link.prepare("expired", [spelled(self._keys.owners(queue))], args) for queue in queues]
         replies = self._link.run(asked, tolerant=True)
         found = [(queue, *pair) for queue, reply in zip(queues, replies, strict=True) for pair in _pairs(reply or [])]
-        lists = [("LLEN", spelled(self._keys.working(queue, owner))) for queue, owner, _ in found]
-        lengths = self._link.send(lists, tolerant=True) if found else []
-        return [(q, o) for (q, o, urgent), length in zip(found, lengths, strict=True) if urgent or length]
+        adrift = {(queue, owner): flag for queue, owner, flag in found if flag not in (b"0", b"1")}
+        ended = [each for each in found if each[:2] not in adrift]
+        lists = [("LLEN", spelled(self._keys.working(queue, owner))) for queue, owner, _ in ended]
+        lengths = self._link.send(lists, tolerant=True) if ended else []
+        return [(q, o) for (q, o, flag), length in zip(ended, lengths, strict=True) if flag == b"1" or length], adrift
 
     def owners(self, queue: str) -> dict[str, float]:
         """Registered owners of a queue and the end of their leases; negative once reaped."""
@@ -204,5 +217,5 @@ def _turn(settled: list[bytes], queues: Sequence[str], reply: Sequence[Sequence[
     return Turn(settled, taken, frozenset(paused), reaped)
 
 
-def _pairs(reply: Sequence[bytes]) -> list[tuple[str, bool]]:
-    return [(name_of(reply[i]), reply[i + 1] == b"1") for i in range(0, len(reply), 2)]
+def _pairs(reply: Sequence[bytes]) -> list[tuple[str, bytes]]:
+    return [(name_of(reply[i]), reply[i + 1]) for i in range(0, len(reply), 2)]

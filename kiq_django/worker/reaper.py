@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from kiq_django import clock, routing, signals, wire
@@ -16,6 +16,8 @@ logger = logging.getLogger("kiq_django.worker")
 PAGE = 100
 LOOKS = 4
 """Looks at the leases within one lease, at least."""
+ADRIFT = 10
+"""Leases: a lease that ends later than that and is not renewed for so long is that of a dead owner."""
 BURIED = "23"
 POISON = f"Its worker died {RECOVERIES_THAT_KILL} times within {RECOVERY_WINDOW // 3600} h while it held this job"
 
@@ -43,6 +45,9 @@ class Reaper(Service):
 
     While Redis is away nobody can renew. So after an outage, and at its start, the reaper lets the living
     renew first. A look counts as late after half a lease, so it looks at least twice as often as that.
+
+    When the server's clock was set back, the leases of the dead end far in the future. The living renew; whose
+    lease has not moved in the time of several leases is dead.
     """
 
     def __init__(self, store: Store, interval: float, lease: float) -> None:
@@ -52,6 +57,8 @@ class Reaper(Service):
         self._lease = lease
         self._last_look = clock.monotonic()
         self._not_before = 0.0
+        self._adrift: dict[tuple[tuple[str, str], bytes], float] = {}
+        """Leases that end too late, and since when each has had this end (monotonic seconds)."""
 
     def first_wait(self) -> float:
         """Seconds; as long as a living process takes to renew."""
@@ -64,15 +71,21 @@ class Reaper(Service):
         if now - self._last_look > self._lease / 2:
             self._not_before = now + self._lease
         self._last_look = now
-        if now >= self._not_before:
-            self._reap_all(self._store.working.expired(queues) if queues else [])
+        if now >= self._not_before and queues:
+            ended, adrift = self._store.working.leases(queues, ADRIFT * self._lease)
+            self._reap_all(ended)
+            self._reap_all(self._long_adrift(adrift, now), force=True)
         self._store.processes.prune()
 
-    def _reap_all(self, found: Sequence[tuple[str, str]]) -> None:
+    def _long_adrift(self, adrift: Mapping[tuple[str, str], bytes], now: float) -> list[tuple[str, str]]:
+        self._adrift = {lease: self._adrift.get(lease, now) for lease in adrift.items()}
+        return [place for (place, _), since in self._adrift.items() if now - since > ADRIFT * self._lease]
+
+    def _reap_all(self, found: Sequence[tuple[str, str]], *, force: bool = False) -> None:
         """A list that is of another type stops nobody but its own queue."""
         for queue, owner in found:
             try:
-                self.reap(queue, owner)
+                self.reap(queue, owner, force=force)
             except (StoreUnavailable, StoreRefused):
                 raise
             except StoreError as error:
