@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& { echo "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format types floors kills chaos chaos-ci chaos-night chaos-mutants bench-dashboard messages shots clean
+.PHONY: help env demo test lint format types floors kills chaos chaos-ci chaos-night chaos-mutants roles bench-dashboard messages shots clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -68,6 +68,9 @@ chaos-night: $(STAMP)  ## All of it at its largest: models, every step of the pr
 
 chaos-mutants: $(STAMP)  ## Give the product one bug after the other: each must be caught.
 	$(BIN)/python -m tests.chaos.mutants
+
+roles: $(STAMP)  ## Run the tests with the least rights: each part of the product as the user of Redis that it should have.
+	KIQ_TEST_ROLES=1 $(BIN)/python -m pytest --ignore tests/browser $(PYTEST_ARGS)
 
 bench-dashboard: $(STAMP)  ## Measure every page of the dashboard over a million jobs.
 	$(BIN)/python -m bench.dashboard

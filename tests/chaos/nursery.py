@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests import roles
 from tests.acceptance.process import READY, ROOT
 from tests.chaos.zygote import CODE
 from tests.support import wait_for
@@ -35,7 +36,7 @@ class Nursery:
         log = directory / f"worker-{os.urandom(3).hex()}.log"
         log.touch()
         variables = {
-            "KIQ_TEST_URL": url,
+            "KIQ_TEST_URL": roles.as_worker(url),
             "KIQ_TEST_DIRECTORY": str(directory),
             "KIQ_TEST_KIQ": json.dumps(kiq or {}),
             **(environment or {}),

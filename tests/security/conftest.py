@@ -7,6 +7,7 @@ import pytest
 
 from kiq_django import log
 from kiq_django.log.formatters import FORMATTERS
+from tests import roles
 from tests.interop.conftest import console, ruby, sidekiq
 from tests.store.conftest import members, waiting
 from tests.worker.conftest import _own_jobs, _plain, declare, gate, own_server, push, start
@@ -25,6 +26,9 @@ __all__ = [
     "start",
     "waiting",
 ]
+
+
+collect_ignore = [] if roles.ARE_ON else ["test_roles.py"]
 
 
 @pytest.fixture

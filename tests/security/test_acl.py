@@ -3,6 +3,9 @@ all; and the table behind it is what the code does."""
 
 import io
 import json
+import os
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from datetime import timedelta
@@ -20,6 +23,7 @@ from kiq_django.store import acl
 from kiq_django.store.keys import Keys
 from kiq_django.store.queues import Entry
 from kiq_django.worker.reaper import Reaper
+from tests.acceptance.process import ROOT
 from tests.security import audit
 from tests.support import wait_for
 from tests.tasks import sample
@@ -441,6 +445,26 @@ def test_users_may_be_given_their_rights_again_and_keep_their_passwords(as_role,
     with as_role("worker") as store:
         store.processes.ping()
     assert conf.get().prefix == ""
+
+
+SOME = ("security/test_roles.py", "worker/test_poller.py", "admin/test_queues.py")
+"""Tests that are run here under the users of the parts of the product; `make roles` runs all."""
+
+
+def test_other_tests_under_these_users():
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        *(f"tests/{path}" for path in SOME),
+    ]
+    environment = {**os.environ, "KIQ_TEST_ROLES": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-5_000:]
 
 
 # --- the look at the code sees what it is for ---
