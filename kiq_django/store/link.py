@@ -39,7 +39,8 @@ class Link:
 
         Args:
             pipe: from `pipeline`.
-            tolerant: None is the reply of a key that holds another type, instead of an error for all.
+            tolerant: None is the reply of a key that holds another type, or that we may not read, instead of an
+                error for all.
 
         Raises:
             StoreError: as for `call`; commands before the refused one may have run.
@@ -98,7 +99,7 @@ class Link:
     def _told(self, replies: list[Any], tolerant: bool) -> list[Any]:
         for index, reply in enumerate(replies):
             if isinstance(reply, redis.RedisError):
-                if not (tolerant and "WRONGTYPE " in str(reply)):
+                if not (tolerant and _is_of_a_foreign_key(reply)):
                     raise self._in_our_words(reply) from reply
                 replies[index] = None
         return replies
@@ -156,6 +157,12 @@ class _Lender:
 
     def release(self, connection: Any) -> None:
         """We do that."""
+
+
+def _is_of_a_foreign_key(error: redis.RedisError) -> bool:
+    """Its name came out of Redis, and it is none of ours."""
+    denied = isinstance(error, redis.exceptions.NoPermissionError) and " key" in str(error)
+    return denied or "WRONGTYPE " in str(error)
 
 
 def _reply(connection: Any) -> Any:

@@ -14,6 +14,7 @@ from kiq_django.worker.journal import Journal
 from kiq_django.worker.manager import Manager
 from kiq_django.worker.poller import Poller
 from kiq_django.worker.reaper import Reaper
+from kiq_django.worker.vigil import Vigil
 
 logger = logging.getLogger("kiq_django.worker")
 SERVICE_PATIENCE = 0.8
@@ -54,7 +55,7 @@ class Launcher:
         self.poller = Poller(upkeep, config.poll_interval)
         self.reaper = Reaper(upkeep, config.heartbeat, config.lease)
         features = [make(upkeep) for feature in plugins.features() for make in feature.services]
-        self.services: list[Service] = [self.poller, self.reaper, *features]
+        self.services: list[Service] = [self.poller, self.reaper, Vigil(upkeep), *features]
 
     def start(self) -> None:
         """Start everything."""

@@ -5,9 +5,11 @@ import threading
 import pytest
 
 from kiq_django import conf
+from kiq_django.payload import Payload
 from kiq_django.worker.buffer import Buffer, Seat
 from kiq_django.worker.config import CapsuleConfig
 from kiq_django.worker.fetcher import Fetcher
+from kiq_django.worker.poller import Poller
 from kiq_django.worker.reaper import Reaper
 from tests.support import wait_for
 
@@ -56,3 +58,19 @@ def test_the_shortest_lease_that_is_allowed_ends_too(store):
     finally:
         reaper.stop()
         reaper.join(5)
+
+
+def test_ten_thousand_jobs_of_one_moment_are_promoted_once_each(store):
+    """By two pollers at once: neither the limit of a round nor the equal times let one be passed over."""
+    raws = [
+        Payload.new("step", [number], {}, queue="default", retry=True, now=1.5).encode() for number in range(10_000)
+    ]
+    store.link.call("ZADD", store.keys.job_set("schedule"), *(part for raw in raws for part in (1.5, raw)))
+    pollers = [threading.Thread(target=Poller(store, 5).tick) for _ in range(2)]
+    for thread in pollers:
+        thread.start()
+    for thread in pollers:
+        thread.join(30)
+    moved = [Payload.decode(raw).args[0] for raw in store.queues.page("default", 0, 20_000)]
+    assert sorted(moved) == list(range(10_000))
+    assert store.sets.count("schedule") == 0

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.acceptance
 QUEUE = "default"
 LOSSES = int(os.environ.get("KIQ_CHAOS_LOSSES", "9"))
 """Answers that are lost, of each kind."""
+GRIP = float(os.environ.get("KIQ_CHAOS_GRIP", "2"))
+"""Seconds, at most, for which a job holds the interpreter."""
 SLACK = 10
 """Seconds that a busy machine may add."""
 
@@ -171,11 +173,11 @@ def test_a_sleeper_finds_that_its_jobs_were_taken(store, survivor, worker, push,
 
 
 def test_clocks_that_differ(store, worker, push, tmp_path, ran):
-    """By an hour, in both directions: nobody is taken for dead, and nothing runs before its time."""
+    """By an hour back, and a day ahead: nobody is taken for dead, and nothing runs before its time."""
     for number in range(200):
         push("work", number, 0.1)
     push("work", 200, 0.0, at=clock.now() + 600)
-    workers = [worker(lease=6, KIQ_CHAOS_SKEW=str(skew)) for skew in (-3600, 0, 3600)]
+    workers = [worker(lease=6, KIQ_CHAOS_SKEW=str(skew)) for skew in (-3_600, 0, 86_400)]
     wait_for(lambda: left(store) == 1, 60, "all work to be done")
     for each in workers:
         each.send(signal.SIGTERM)
@@ -185,10 +187,11 @@ def test_clocks_that_differ(store, worker, push, tmp_path, ran):
 
 
 def test_a_job_that_holds_the_interpreter_is_not_taken_for_dead(store, survivor, worker, push, ran):
-    sound = survivor(lease=6)
+    lease = max(6, 1.5 * GRIP)
+    sound = survivor(lease=lease)
     store.queues.pause(QUEUE, {})
-    worker(lease=6)
-    push("grip", 1, 2.0)
+    worker(lease=lease)
+    push("grip", 1, GRIP)
     sound.quiet()
     store.queues.resume(QUEUE)
     wait_for(lambda: "end 1" in ran(), 60)

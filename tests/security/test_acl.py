@@ -16,7 +16,7 @@ from django.core.management.base import CommandError
 
 from kiq_django import api, conf, job
 from kiq_django import store as stores
-from kiq_django.api import diagnosis
+from kiq_django.api import diagnosis, situation
 from kiq_django.exceptions import StoreRefused
 from kiq_django.payload import Payload
 from kiq_django.store import acl
@@ -327,6 +327,19 @@ def test_a_reader(filled, as_role):
         read_all(store)
         for word in WORDS:
             call_command("kiq", word, "--json", stdout=io.StringIO())
+
+
+@pytest.mark.parametrize("role", ["dashboard-read", "dashboard-write", "worker"])
+def test_a_process_that_is_none_spoils_nobodys_view(filled, as_role, owner, prefix, role):
+    """Its name leads to a key that is none of ours: whoever may not read that passes it over."""
+    owner.sadd(Keys(prefix).processes(), "session:abc", "javascript:x")
+    with as_role(role) as store:
+        read_all(store)
+        assert [process.identity for process in api.ProcessSet()] == ["host:1:abc"]
+        situation.look(store)
+        if role == "worker":
+            store.processes.prune()
+        owner.execute_command("ACL", "LOG", "RESET")
 
 
 def test_a_reader_changes_nothing(filled, as_role, owner, prefix):

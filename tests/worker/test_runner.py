@@ -113,7 +113,18 @@ def test_a_password_that_is_wrong_is_not_waited_for(settings, server_url, runnin
     assert isinstance(worker.error, StoreRefused)
 
 
-@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl", "allkeys-random"])
+EVICTING = [
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+]
+
+
+@pytest.mark.parametrize("policy", EVICTING)
 def test_a_server_that_throws_keys_away_is_refused(store, running, policy):
     store.link.client.config_set("maxmemory-policy", policy)
     try:
