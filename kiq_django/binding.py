@@ -18,11 +18,17 @@ def bind(signature: inspect.Signature, label: str, args: Sequence[Any], kwargs: 
     Raises:
         TypeError: arguments are missing, too many, unknown or given twice; the text says which.
     """
+    if trouble := binding_trouble(signature, args, kwargs):
+        raise TypeError(f"{label}() {trouble}; the job was not enqueued")
+
+
+def binding_trouble(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """Say why a job cannot be called so: `is missing argument 'order_id'`; empty when it can."""
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
-        trouble = _call_trouble(list(signature.parameters.values()), args, kwargs) or str(error)
-        raise TypeError(f"{label}() {trouble}; the job was not enqueued") from None
+        return _call_trouble(list(signature.parameters.values()), args, kwargs) or str(error)
+    return ""
 
 
 def _call_trouble(parameters: list[inspect.Parameter], args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:

@@ -113,11 +113,13 @@ class JobOptions:
     """`retries_exhausted(payload, error)`, called before the job is dead; answering `Discard` discards it."""
     redact: tuple[str, ...] = ()
     """Names of parameters, and of keys inside of arguments, whose values people do not see."""
+    aliases: tuple[str, ...] = ()
+    """Former names of the job: what was enqueued under one of them runs as this job."""
     extra: Mapping[str, Any] = field(default_factory=lambda: NOTHING, hash=False)
     """Options owned by features."""
 
     def __post_init__(self) -> None:
-        for name in ("tags", "retry_on", "discard_on", "redact"):
+        for name in ("tags", "retry_on", "discard_on", "redact", "aliases"):
             object.__setattr__(self, name, _as_tuple(getattr(self, name)))
         for name, (usable, wanted) in CHECKS.items():
             value = getattr(self, name)
@@ -170,5 +172,6 @@ CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "discard_on": (_tuple_of(_is_error_class), "a list of exception classes"),
     "retries_exhausted": (_is_hook, "a function of the payload and the error"),
     "redact": (_tuple_of(_is_text), "a list of names"),
+    "aliases": (_tuple_of(_is_text), "a list of names"),
     "extra": (lambda value: isinstance(value, Mapping), "a dict"),
 }

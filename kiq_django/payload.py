@@ -13,6 +13,8 @@ RICH: Final = "rich"
 """Our own field: true when arguments need `arguments.load` before the job sees them."""
 TASK: Final = "django_task"
 """Our own field: an object that tells of a task of `django.tasks`, whose result is kept."""
+PARKED: Final = "kiq_parked"
+"""Our own field: an object in a job that waits in the retry set for a worker that declares it."""
 
 ABSENT: Final[Any] = type("Absent", (), {"__repr__": lambda self: "ABSENT", "__slots__": ()})()
 """Given to `Payload.evolve`: remove this field."""

@@ -51,26 +51,30 @@ class Definition:
 
 
 _jobs: dict[str, Definition] = {}
+_aliases: dict[str, Definition] = {}
+"""Jobs by their former names."""
 
 
 def register(definition: Definition) -> None:
     """Make a job known. The same function again (its module was reloaded) replaces the former.
 
     Raises:
-        DuplicateJobError: another function has this name.
+        DuplicateJobError: another function has this name, or one of its former names.
     """
-    former = _jobs.get(definition.name)
-    if former is not None and former.origin != definition.origin:
-        raise DuplicateJobError(
-            f"Job {definition.name} is defined twice ({former.source}, {definition.source}). "
-            "Give one of them another name: @job(name=...)"
-        )
+    for name in (definition.name, *definition.options.aliases):
+        former = find(name)
+        if former is not None and former.origin != definition.origin:
+            raise DuplicateJobError(
+                f"Job {name} is defined twice ({former.source}, {definition.source}). "
+                "Give one of them another name: @job(name=...)"
+            )
     _jobs[definition.name] = definition
+    _aliases.update(dict.fromkeys(definition.options.aliases, definition))
 
 
 def find(name: str) -> Definition | None:
-    """The job of this name, None when no loaded code declares it."""
-    return _jobs.get(name)
+    """The job of this name, or once of this name; None when no loaded code declares it."""
+    return _jobs.get(name) or _aliases.get(name)
 
 
 def all_jobs() -> Mapping[str, Definition]:

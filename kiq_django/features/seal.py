@@ -25,12 +25,12 @@ from django.utils.encoding import force_bytes
 
 from kiq_django import conf, context, plugins, routing
 from kiq_django.exceptions import Kill, NeverRun
-from kiq_django.payload import Payload
+from kiq_django.payload import PARKED, Payload
 from kiq_django.plugins import Feature
 
 FIELD: Final = "kiq_seal"
 OPEN_FIELDS: Final = frozenset(
-    {FIELD, "queue", "at", "enqueued_at", "retry_count", "failed_at", "retried_at", "discarded_at"}
+    {FIELD, "queue", "at", "enqueued_at", "retry_count", "failed_at", "retried_at", "discarded_at", PARKED}
 )
 """What the seal does not cover: it changes between push and end."""
 OPEN_PREFIX: Final = "error_"

@@ -62,6 +62,7 @@ def job(
     discard_on: type[BaseException] | Sequence[type[BaseException]] = ...,
     retries_exhausted: Callable[..., Any] | None = ...,
     redact: Sequence[str] = ...,
+    aliases: Sequence[str] = ...,
     **features: Any,
 ) -> Decorator: ...
 def job(target: Any = None, /, *, name: str | None = None, **options: Any) -> Any:

@@ -14,7 +14,7 @@ from kiq_django.options import JobOptions
 from kiq_django.registry import Definition
 
 OWN_OPTIONS = frozenset(each.name for each in fields(JobOptions)) - {"extra"}
-STAY_HERE = frozenset({"timeout", "retry_in", "retry_on", "discard_on", "retries_exhausted", "redact"})
+STAY_HERE = frozenset({"timeout", "retry_in", "retry_on", "discard_on", "retries_exhausted", "redact", "aliases"})
 """Options that the worker reads from the declaration; all others travel with the payload."""
 HOOKS = ("retry_in", "retries_exhausted")
 FROM_SETTINGS = ("queue", "retry", "on_commit", "backtrace")

@@ -23,6 +23,7 @@ from kiq_django.store.sidekiq_metrics import SidekiqMetrics
 from kiq_django.store.sizes import Sizes
 from kiq_django.store.tasks import Tasks
 from kiq_django.store.totals import Totals
+from kiq_django.store.unroutable import Unroutable
 from kiq_django.store.waiters import Waiters
 from kiq_django.store.working import Working
 
@@ -48,6 +49,7 @@ class Store:
         self.tasks = Tasks(self.link, self.keys)
         self.groups = Groups(self.link, self.keys)
         self.operations = Operations(self.link, self.keys, self.sets)
+        self.unroutable = Unroutable(self.link, self.keys)
         self.processes = Processes(self.link, self.keys)
         self.counters = Counters(self.link, self.keys)
         self.metrics = Metrics(self.link, self.keys)

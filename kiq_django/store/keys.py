@@ -81,6 +81,10 @@ class Keys:
         """String: somebody is counting the failures of this set right now; expires within seconds."""
         return f"{self.prefix}kiq:groups:{name}:guard"
 
+    def unroutable(self, queue: str) -> str:
+        """Set: names of jobs of this queue that wait in the retry set for a worker that declares them; expires."""
+        return f"{self.prefix}kiq:unroutable:{queue}"
+
     def iteration(self, jid: str) -> str:
         """Hash: progress of a job of Ruby's that iterates, since 7.3: `ex`, `c`, `rt`, `cancelled`. Reserved for it."""
         return f"{self.prefix}it-{jid}"

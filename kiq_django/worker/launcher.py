@@ -14,6 +14,7 @@ from kiq_django.worker.journal import Journal
 from kiq_django.worker.manager import Manager
 from kiq_django.worker.poller import Poller
 from kiq_django.worker.reaper import Reaper
+from kiq_django.worker.unroutable import Unroutable
 from kiq_django.worker.vigil import Vigil
 
 logger = logging.getLogger("kiq_django.worker")
@@ -54,8 +55,9 @@ class Launcher:
         upkeep = store("commands")
         self.poller = Poller(upkeep, config.poll_interval)
         self.reaper = Reaper(upkeep, config.heartbeat, config.lease)
+        self.unroutable = Unroutable(upkeep, config.queues)
         features = [make(upkeep) for feature in plugins.features() for make in feature.services]
-        self.services: list[Service] = [self.poller, self.reaper, Vigil(upkeep), *features]
+        self.services: list[Service] = [self.poller, self.reaper, self.unroutable, Vigil(upkeep), *features]
 
     def start(self) -> None:
         """Start everything."""

@@ -10,7 +10,7 @@ from kiq_django import clock, execution, registry, routing
 from kiq_django.context import StopFlag
 from kiq_django.exceptions import MalformedPayload
 from kiq_django.payload import Payload
-from kiq_django.worker import verdict
+from kiq_django.worker import unroutable, verdict
 from kiq_django.worker.buffer import Buffer, Seat
 from kiq_django.worker.event_loop import EventLoop
 from kiq_django.worker.fetcher import Fetcher
@@ -98,11 +98,14 @@ class Processor:
         except MalformedPayload as error:
             verdict.bury_unreadable(reservation, error)
             return False
+        definition = registry.find(payload.name) or routing.wrapped(payload)
+        if definition is None:
+            unroutable.park(reservation, payload)
+            return False
         if self._journal is not None:
             self._journal.started(payload, reservation.queue)
             self._fetcher.note_start()
-        definition = registry.find(payload.name) or routing.wrapped(payload)
-        if definition is not None and definition.is_async:
+        if definition.is_async:
             return self._submit(reservation, payload)
         verdict.conclude(reservation, execution.run(payload, reservation.queue, self._stop_flag))
         return False

@@ -13,10 +13,11 @@ from kiq_django import clock, conf, retry, routing, signals, wire
 from kiq_django.exceptions import MalformedPayload, NeverRun
 from kiq_django.execution import Outcome
 from kiq_django.options import JobOptions
-from kiq_django.payload import TASK, Payload
+from kiq_django.payload import PARKED, TASK, Payload
 from kiq_django.store.working import Move
 from kiq_django.worker import notes
 from kiq_django.worker.reservation import Reservation
+from kiq_django.worker.unroutable import unparked
 
 logger = logging.getLogger("kiq_django.worker")
 
@@ -63,7 +64,7 @@ def crash(reservation: Reservation, error: BaseException) -> None:
 def _fail(reservation: Reservation, outcome: Outcome, error: BaseException) -> None:
     definition = outcome.definition
     decision = retry.decide(
-        outcome.payload,
+        unparked(outcome.payload) if PARKED in outcome.payload.document else outcome.payload,
         error,
         # What a job says about its own errors is not about these.
         definition.options if definition and not isinstance(error, NeverRun) else UNDECLARED,

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,35 @@ class WorkerProcess:
         self.process.kill()
         self.process.wait()
 
+    @property
+    def children(self) -> list[int]:
+        """Process numbers of its children, the dead that nobody has waited for left out."""
+        pid = self.process.pid
+        try:
+            text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        except OSError:
+            return []
+        return [int(each) for each in text.split() if not is_gone(int(each))]
+
+    def wipe_out(self) -> None:
+        """Kill it with its children, which would go on for a moment, and take jobs of the next test."""
+        children = self.children
+        self.kill()
+        for pid in children:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            wait_for(lambda pid=pid: is_gone(pid))
+
     def wait(self, timeout: float = 20) -> int:
         return self.process.wait(timeout)
+
+
+def is_gone(pid: int) -> bool:
+    """It has ended, whether somebody has waited for it or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 @contextmanager
@@ -76,7 +103,7 @@ def workers(url: str, directory: Path) -> Iterator[Callable[..., WorkerProcess]]
     yield start
     for process in started:
         if process.process.poll() is None:
-            process.kill()
+            process.wipe_out()
 
 
 def effects(directory: Path) -> Counter[str]:

@@ -11,27 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.process import effects
+from tests.acceptance.process import effects, is_gone
 from tests.support import wait_for
 
 pytestmark = pytest.mark.acceptance
-
-
-def children(worker):
-    """Process numbers of a parent's children that live."""
-    pid = worker.process.pid
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return []
-    return [int(each) for each in text.split() if not _is_zombie(each)]
-
-
-def _is_zombie(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 def memory(pid, what="Pss"):
@@ -72,7 +55,7 @@ def parent(worker, store):
 
 def test_children_share_the_work_and_stop_together(parent, push, store, tmp_path):
     process = parent("-c", "2")
-    both = children(process)
+    both = process.children
     assert sorted(listed(store)) == sorted(both)
     for number in range(4):
         push("begin", number, 1.5)
@@ -82,7 +65,7 @@ def test_children_share_the_work_and_stop_together(parent, push, store, tmp_path
     assert process.wait() == 0
     assert effects(tmp_path).total() == 8
     assert store.processes.identities() == []
-    assert not [pid for pid in both if not _is_zombie(pid)]
+    assert not [pid for pid in both if not is_gone(pid)]
 
 
 def test_jobs_of_a_killed_child_are_back_at_once(parent, push, store, tmp_path):
@@ -91,13 +74,13 @@ def test_jobs_of_a_killed_child_are_back_at_once(parent, push, store, tmp_path):
     for number in range(2):
         push("begin", number, 1.5)
     wait_for(lambda: effects(tmp_path).total() == 2)
-    victim = children(process)[0]
+    victim = process.children[0]
     killed_at = time.monotonic()
     os.kill(victim, signal.SIGKILL)
     wait_for(lambda: max(effects(tmp_path).values()) == 2, 10)
     assert time.monotonic() - killed_at < 5
-    wait_for(lambda: len(children(process)) == 2)
-    assert victim not in children(process)
+    wait_for(lambda: len(process.children) == 2)
+    assert victim not in process.children
     wait_for(lambda: effects(tmp_path)["end 0"] and effects(tmp_path)["end 1"])
     assert "1 of its jobs are back on default" in process.output
 
@@ -128,7 +111,7 @@ def test_a_child_that_cannot_hear_is_killed_and_its_jobs_are_back(parent, push, 
     process = parent("-c", "1", "-t", "0.1", kiq={"WORKER": {"heartbeat": 5, "lease": 60, "poll_interval": 5}})
     push("begin", 1, 30)
     wait_for(lambda: effects(tmp_path).total() == 1)
-    for pid in children(process):
+    for pid in process.children:
         os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
     process.send(signal.SIGTERM)
@@ -140,15 +123,15 @@ def test_a_child_that_cannot_hear_is_killed_and_its_jobs_are_back(parent, push, 
 
 def test_children_end_with_their_parent(parent, store):
     process = parent()
-    both = children(process)
+    both = process.children
     process.kill()
-    wait_for(lambda: all(map(_is_zombie, both)), 10)
+    wait_for(lambda: all(map(is_gone, both)), 10)
     assert store.processes.identities() == []
 
 
 def test_a_child_that_has_done_enough_is_replaced(parent, push, store, tmp_path):
     process = parent("-c", "1", "--max-jobs", "5")
-    first = set(children(process))
+    first = set(process.children)
     for number in range(40):
         push("touch", number, 0.05)
     wait_for(lambda: effects(tmp_path).total() == 40, 30)
@@ -200,7 +183,7 @@ def test_usr2_starts_new_code_and_lets_a_long_job_end(parent, push, store, tmp_p
     code = tmp_path / "release.py"
     code.write_text("VERSION = 1\n")
     process = parent("-c", "2", "-t", "1", environment={"PYTHONPATH": str(tmp_path)})
-    former = set(children(process))
+    former = set(process.children)
     push("begin", 1, 4)
     push("release", 0)
     wait_for(lambda: effects(tmp_path)["release 1"])
@@ -221,11 +204,11 @@ def test_usr2_with_code_that_does_not_start_changes_nothing(parent, push, store,
     code = tmp_path / "release.py"
     code.write_text("VERSION = 1\n")
     process = parent(environment={"PYTHONPATH": str(tmp_path), "KIQ_TEST_IMPORT": "release"})
-    former = set(children(process))
+    former = set(process.children)
     code.write_text("VERSION = \n")
     process.send(signal.SIGUSR2)
     wait_for(lambda: "The new code does not start" in process.output, 20)
-    assert set(children(process)) == former
+    assert set(process.children) == former
     push("touch", 1)
     wait_for(lambda: effects(tmp_path)["touch 1"])
 
@@ -234,7 +217,7 @@ def test_one_address_answers_truly_for_all(parent, store, push, unused_port):
     process = parent("--health", f"127.0.0.1:{unused_port}", "-t", "1")
     wait_for(lambda: ask(unused_port, "/ready")[0] == 200)
     assert ask(unused_port, "/live") == (200, '{"ok": true, "trouble": {}}')
-    both = children(process)
+    both = process.children
     figures = ask(unused_port, "/metrics")[1]
     for pid in both:
         assert re.search(rf'kiq_process_up{{tag="\w+",process="[^"]+:{pid}:\w+"}} 1\n', figures)
@@ -251,7 +234,7 @@ def test_the_title_tells_at_a_glance(parent, push, tmp_path):
     push("begin", 1, 30)
 
     def titles():
-        pids = [process.process.pid, *children(process)]
+        pids = [process.process.pid, *process.children]
         return [Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode() for pid in pids]
 
     wanted = (
@@ -262,7 +245,7 @@ def test_the_title_tells_at_a_glance(parent, push, tmp_path):
 
 def test_four_children_take_less_memory_than_four_processes(parent, worker, store):
     process = parent("-c", "2", number=4)
-    together = sum(map(memory, [process.process.pid, *children(process)]))
+    together = sum(map(memory, [process.process.pid, *process.children]))
     process.send(signal.SIGTERM)
     process.wait()
     alone = [worker("-c", "2") for _ in range(4)]

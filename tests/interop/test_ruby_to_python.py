@@ -74,13 +74,13 @@ def test_an_unknown_class_is_kept_with_its_reason(ruby, our_worker):
     jobs.append({**jobs[0], "retry": False})
     first, second = ruby("client", [["push", job] for job in jobs])
     process = our_worker().ready()
-    retried = wait_for(lambda: RetrySet().find(first))
-    assert "'Acme::Unheard'" in retried.error_message
-    dead = wait_for(lambda: DeadSet().find(second))
-    assert "'Acme::Unheard'" in dead.error_message
+    for jid in (first, second):
+        parked = wait_for(lambda jid=jid: RetrySet().find(jid))
+        assert "'Acme::Unheard'" in parked.error_message
     assert process.process.poll() is None
-    [shown] = ruby("dump")["retry"]
-    assert shown["item"]["error_class"] == "kiq_django.exceptions.UnknownJob"
+    for shown in ruby("dump")["retry"]:
+        assert shown["item"]["error_class"] == "kiq_django.exceptions.UnknownJob"
+        assert shown["item"]["retry_count"] == 0
 
 
 def test_a_job_of_a_pro_batch_is_refused_and_kept(ruby, our_worker, tmp_path):

@@ -127,6 +127,7 @@ CHANGES_IN_LIFE = {
     "failed_at": 7.5,
     "retried_at": 8.5,
     "discarded_at": 9.5,
+    "kiq_parked": {"since": 1.5, "times": 1, "retry_count": None},
 }
 
 

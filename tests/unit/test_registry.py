@@ -134,3 +134,16 @@ def test_discovery_finds_the_jobs_of_apps_and_hides_no_error(monkeypatch):
     monkeypatch.setattr("django.utils.module_loading.import_module", broken)
     with pytest.raises(ImportError, match="celery"):
         registry.autodiscover()
+
+
+def test_a_former_name_leads_to_the_job(monkeypatch):
+    monkeypatch.setattr(registry, "_aliases", {})
+    definition = registry.describe(plain, JobOptions(aliases=("old", "older")), "new")
+    registry.register(definition)
+    assert registry.find("old") is registry.find("older") is registry.find("new") is definition
+    assert "old" not in registry.all_jobs()
+    registry.register(registry.describe(plain, JobOptions(aliases=("old",)), "new"))
+    with pytest.raises(DuplicateJobError, match="Job old is defined twice"):
+        registry.register(registry.describe(other, OPTIONS, "old"))
+    with pytest.raises(DuplicateJobError, match="Job new is defined twice"):
+        registry.register(registry.describe(other, JobOptions(aliases=("new",)), "another"))

@@ -123,14 +123,6 @@ def test_other_ends(failing, push, start, store, error, options, place):
         assert store.sets.count("dead") == store.sets.count("retry") == 0
 
 
-def test_unknown_jobs_are_remembered_too(push, start):
-    push("nobody.knows", 7, jid="j")
-    start()
-    [attempt] = known("j", "retry").attempts
-    assert attempt.error_class.endswith("UnknownJob")
-    assert attempt.frame.startswith("kiq_django/")
-
-
 def test_a_job_that_failed_in_ruby_before(failing, push, start):
     failing(1, retry_on=RetryOn(ValueError, wait=0, attempts=9))
     ruby = {"retry_count": 2, "failed_at": 1.5, "retried_at": 2.5, "error_class": "RuntimeError", "error_message": "x"}

@@ -14,13 +14,14 @@ from kiq_django.management.kiq import (
     health,
     operations,
     overview,
+    pending,
     processes,
     queues,
     sets,
 )
 from kiq_django.management.kiq.terminal import Terminal
 
-ROOMS = (overview, queues, sets, actions, operations, processes, deploys, doctor, groups, health, acl)
+ROOMS = (overview, pending, queues, sets, actions, operations, processes, deploys, doctor, groups, health, acl)
 
 
 class Command(BaseCommand):

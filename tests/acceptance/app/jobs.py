@@ -75,3 +75,22 @@ if "KIQ_TEST_THREAD" in os.environ:  # as some libraries do when they are import
     threading.Thread(target=threading.Event().wait, daemon=True).start()
 if "KIQ_TEST_IMPORT" in os.environ:
     importlib.import_module(os.environ["KIQ_TEST_IMPORT"])
+
+if os.environ.get("KIQ_TEST_RELEASE") == "2":
+
+    @job(name="tests.acceptance.app.jobs.fresh", retry=0)
+    def fresh(number: int) -> None:
+        """New in this release."""
+        note(f"fresh {number}")
+
+    @job(name="tests.acceptance.app.jobs.renamed", aliases=["tests.acceptance.app.jobs.former"])
+    def renamed(number: int) -> None:
+        """Had another name in the release before."""
+        note(f"named {number}")
+
+else:
+
+    @job(name="tests.acceptance.app.jobs.former", retry=0)
+    def former(number: int) -> None:
+        """Gets another name in the next release."""
+        note(f"named {number}")
