@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from functools import lru_cache
+from traceback import format_exception
 from types import TracebackType
 from typing import Any, Final
 
@@ -46,6 +47,14 @@ def decode(text: Any) -> list[str]:
     except (ValueError, RecursionError, binascii.Error, zlib.error):
         return [text]
     return [_whole(str(line)) for line in lines] if isinstance(lines, list) else [text]
+
+
+def text_of(error: BaseException) -> str:
+    """The traceback as Python prints it, from the first frame that is not ours on."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(PACKAGE):
+        trace = trace.tb_next
+    return "".join(format_exception(type(error), error, trace or error.__traceback__))
 
 
 def _whole(line: str) -> str:

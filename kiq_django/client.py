@@ -6,6 +6,8 @@ from functools import cache
 from itertools import islice
 from typing import overload
 
+from asgiref.sync import sync_to_async
+
 from kiq_django import adapters, clock, conf, middleware, plugins, registry, signals, transactions, wire
 from kiq_django.exceptions import PayloadError, Unsupported
 from kiq_django.jids import JidRange
@@ -67,6 +69,21 @@ def push(payload: Payload, *, on_commit: bool) -> Handle:
     (pushed,) = _deliver([payload])
     if pushed is None:
         return Handle(payload.jid, payload.name, vetoed=True)
+    return Handle(pushed.jid, pushed.name)
+
+
+async def apush(payload: Payload, *, on_commit: bool) -> Handle:
+    """`push` from an event loop. Without a thread between, unless a transaction may be open: then in the thread where
+    those of this context are."""
+    if not transactions.none_open_anywhere():
+        return await sync_to_async(push, thread_sensitive=True)(payload, on_commit=on_commit)
+    accepted = await _achain()(payload)
+    if accepted is None:
+        return Handle(payload.jid, payload.name, vetoed=True)
+    pushed = _verify(_stamp(accepted, clock.now()))
+    await adapters.get().apush([pushed])
+    if signals.job_enqueued.receivers:
+        _announce([pushed])
     return Handle(pushed.jid, pushed.name)
 
 
@@ -151,10 +168,20 @@ def _chain() -> middleware.Endpoint:
     return middleware.compose(plugins.client_links(), _accept)
 
 
+@cache
+def _achain() -> middleware.AsyncEndpoint:
+    return middleware.acompose(plugins.client_links(), _aaccept)
+
+
 conf.on_reset(_chain.cache_clear)
+conf.on_reset(_achain.cache_clear)
 
 
 def _accept(payload: Payload) -> Payload:
+    return payload
+
+
+async def _aaccept(payload: Payload) -> Payload:
     return payload
 
 

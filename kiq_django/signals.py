@@ -39,3 +39,12 @@ def send(signal: Signal, sender: Any, **arguments: Any) -> None:
     for receiver, answer in signal.send_robust(sender, **arguments):
         if isinstance(answer, Exception):
             logger.error("Receiver %r of a signal raised %r", receiver, answer, exc_info=answer)
+
+
+async def asend(signal: Signal, sender: Any, **arguments: Any) -> None:
+    """`send` from an event loop: receivers that are coroutine functions run on it."""
+    if not signal.receivers or not signal.has_listeners(sender):
+        return
+    for receiver, answer in await signal.asend_robust(sender, **arguments):
+        if isinstance(answer, Exception):
+            logger.error("Receiver %r of a signal raised %r", receiver, answer, exc_info=answer)

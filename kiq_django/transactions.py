@@ -13,9 +13,11 @@ that part. (An outermost block without a savepoint leaves no trace at its end: i
 import threading
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
+from weakref import WeakSet
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.db.transaction import Atomic
 from django.db.utils import ConnectionHandler
 
@@ -53,6 +55,27 @@ def open_connections() -> list[BaseDatabaseWrapper]:
             block, so that nobody can know when it commits.
     """
     return [connection for connection in initialised() if awaits_commit(connection)]
+
+
+def none_open_anywhere() -> bool:
+    """Whether no thread of this process is in a transaction: an event loop cannot see whose thread it stands for.
+
+    True costs a look at each connection that is alive.
+    """
+    with _guard:
+        return not any(c.in_atomic_block or (c.connection is not None and not c.autocommit) for c in _connected)
+
+
+_connected: WeakSet[BaseDatabaseWrapper] = WeakSet()
+_guard = threading.Lock()
+
+
+def _note_connection(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
+    with _guard:
+        _connected.add(connection)
+
+
+connection_created.connect(_note_connection, dispatch_uid="kiq_django.transactions")
 
 
 def hold(payloads: Sequence[Payload], flush: Flush) -> None:

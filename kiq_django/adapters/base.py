@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
+from asgiref.sync import sync_to_async
+
 from kiq_django.exceptions import Discard
 from kiq_django.execution import Outcome
 from kiq_django.payload import Payload
@@ -26,6 +28,10 @@ class Adapter(ABC):
         Raises:
             StoreError: they were not, or perhaps not, taken over.
         """
+
+    async def apush(self, payloads: Sequence[Payload]) -> None:
+        """`push` from an event loop."""
+        await sync_to_async(self.push, thread_sensitive=True)(payloads)
 
     def close(self) -> None:
         """The settings changed, or the process ends: finish what can be finished."""

@@ -23,6 +23,13 @@ class RedisAdapter(Adapter):
             payloads = [payload for payload in payloads if TASK not in payload.document]
         room.queues.push([_entry(payload) for payload in payloads])
 
+    async def apush(self, payloads: Sequence[Payload]) -> None:
+        room = store.get()
+        if tasks := [payload for payload in payloads if TASK in payload.document]:
+            await room.tasks.aenter([_task_entry(payload) for payload in tasks])
+            payloads = [payload for payload in payloads if TASK not in payload.document]
+        await room.queues.apush([_entry(payload) for payload in payloads])
+
 
 def _task_entry(payload: Payload) -> TaskEntry:
     """It is pushed in the same step as its record is made."""

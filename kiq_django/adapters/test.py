@@ -27,6 +27,9 @@ class TestAdapter(Adapter):
         with self._lock:
             self._payloads.extend(read)
 
+    async def apush(self, payloads: Sequence[Payload]) -> None:
+        self.push(payloads)
+
     def enqueued(self) -> list[Payload]:
         """What waits, in the order of enqueueing; scheduled jobs have `at`."""
         with self._lock:

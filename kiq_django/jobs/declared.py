@@ -5,8 +5,6 @@ from copy import copy
 from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
-from asgiref.sync import sync_to_async
-
 from kiq_django import arguments, client, clock, conf, execution, plugins, registry
 from kiq_django.client import Handle, JobIds
 from kiq_django.jids import JidRange
@@ -64,8 +62,10 @@ class Job(Generic[P, R]):
     perform_async = enqueue
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle:
-        """`enqueue` from async code, in the thread where its database transactions are."""
-        return await sync_to_async(self.enqueue, thread_sensitive=True)(*args, **kwargs)
+        """`enqueue` from async code. It waits for the commit as `enqueue` does, where a transaction is open."""
+        plan = self._planned()
+        payload = self._payload(plan, args, kwargs, clock.now(), self._at)
+        return await client.apush(payload, on_commit=plan.on_commit)
 
     def enqueue_in(self, delay: Delay, /, *args: P.args, **kwargs: P.kwargs) -> Handle:
         """`enqueue` for later: after a timedelta, or seconds."""

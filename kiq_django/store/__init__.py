@@ -4,6 +4,7 @@ from functools import cache
 
 from kiq_django import conf, sections
 from kiq_django.store import connections
+from kiq_django.store.alink import AsyncLink
 from kiq_django.store.counters import Counters
 from kiq_django.store.deploys import Deploys
 from kiq_django.store.flow import Flow
@@ -41,12 +42,13 @@ class Store:
         self.target = target
         self.keys = Keys(prefix)
         self.link = Link(target, purpose)
-        self.queues = Queues(self.link, self.keys)
+        self.alink = AsyncLink(self.link)
+        self.queues = Queues(self.link, self.keys, self.alink)
         self.working = Working(self.link, self.keys, limits)
         self.sets = Sets(self.link, self.keys, limits)
         self.search = Search(self.link, self.keys)
         self.records = Records(self.link, self.keys)
-        self.tasks = Tasks(self.link, self.keys)
+        self.tasks = Tasks(self.link, self.keys, self.alink)
         self.groups = Groups(self.link, self.keys)
         self.operations = Operations(self.link, self.keys, self.sets)
         self.unroutable = Unroutable(self.link, self.keys)

@@ -48,7 +48,7 @@ class Link:
         with self._connection() as connection:
             pipe.connection_pool = _Lender(connection)
             replies: list[Any] = pipe.execute(raise_on_error=not tolerant)
-        return self._told(replies, tolerant)
+        return self.told(replies, tolerant)
 
     def script(self, name: str, keys: Sequence[str | bytes], args: Sequence[Any]) -> Any:
         """Run one script in one round trip."""
@@ -68,16 +68,15 @@ class Link:
         replies = self.exchange(commands)
         for index, reply in enumerate(replies):
             if isinstance(reply, redis.exceptions.NoScriptError):
-                sha, *rest = commands[index][1:]
-                replies[index] = self.exchange([("EVAL", self._texts[sha], *rest)])[0]
-        return self._told(replies, tolerant)
+                replies[index] = self.exchange([self.whole(commands[index])])[0]
+        return self.told(replies, tolerant)
 
     def send(self, commands: Sequence[tuple[Any, ...]], *, tolerant: bool = False) -> list[Any]:
         """Send commands in one round trip; raises for the first that was refused, the others have run.
 
         `tolerant` as for `execute`.
         """
-        return self._told(self.exchange(commands), tolerant)
+        return self.told(self.exchange(commands), tolerant)
 
     def exchange(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Send commands in one round trip and return the replies as the server gives them, errors among them.
@@ -96,7 +95,12 @@ class Link:
         with self.translated():
             return connections.server_info(self.client)
 
-    def _told(self, replies: list[Any], tolerant: bool) -> list[Any]:
+    def whole(self, command: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A prepared script with its text, for a server that has forgotten it."""
+        return ("EVAL", self._texts[command[1]], *command[2:])
+
+    def told(self, replies: list[Any], tolerant: bool = False) -> list[Any]:
+        """The replies, or the first error among them in our words; `tolerant` as for `execute`."""
         for index, reply in enumerate(replies):
             if isinstance(reply, redis.RedisError):
                 if not (tolerant and _is_of_a_foreign_key(reply)):

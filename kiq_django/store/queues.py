@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from kiq_django.store.alink import AsyncLink
 from kiq_django.store.keys import Keys
 from kiq_django.store.link import Link
 
@@ -32,8 +33,9 @@ class State(NamedTuple):
 class Queues:
     """All queues of one Redis."""
 
-    def __init__(self, link: Link, keys: Keys) -> None:
+    def __init__(self, link: Link, keys: Keys, alink: AsyncLink) -> None:
         self._link = link
+        self._alink = alink
         self._keys = keys
 
     def push(self, entries: Sequence[Entry]) -> None:
@@ -43,6 +45,15 @@ class Queues:
             StoreRefused: Redis is full, read-only or the like. Of several queues the earlier may be pushed.
             StoreUnavailable: Redis is away. Whether it pushed before it went is unknown: nothing is sent twice.
         """
+        if commands := self._pushing(entries):
+            self._link.send(commands)
+
+    async def apush(self, entries: Sequence[Entry]) -> None:
+        """`push` from an event loop."""
+        if commands := self._pushing(entries):
+            await self._alink.send(commands)
+
+    def _pushing(self, entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
         keys = self._keys
         waiting: dict[str, list[bytes]] = {}
         scheduled: dict[str, list[float | bytes]] = {}
@@ -57,8 +68,7 @@ class Queues:
             commands.append(("LPUSH", keys.queue(queue), *payloads))
         for key, pairs in scheduled.items():
             commands.append(("ZADD", key, *pairs))
-        if commands:
-            self._link.send(commands)
+        return commands
 
     def names(self) -> list[str]:
         """Names of all queues, sorted."""

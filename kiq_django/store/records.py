@@ -10,7 +10,7 @@ the last of them. Jobs that never failed have none, unless they are tasks of `dj
 | `name`, `queue` | its name for people, and the queue that it goes to or ran from |
 | `failures` | number of the last failed run |
 | `run:<number>` | JSON: a failed run. The first and the last 25 are kept |
-| `trace:<digest>` | compressed JSON: lines of a traceback, for all runs with the same; some 26 are kept |
+| `trace:<digest>` | compressed JSON: lines of a traceback (with a kept result: `lines` and `text`); some 26 are kept |
 | `end` | JSON: the run that succeeded |
 | `task`, `running`, `result` | of a task of `django.tasks`, which always has a record: see `store/tasks.py` |
 | `progress` | left to what a job tells |
@@ -37,8 +37,9 @@ NAME_CHARACTERS: Final = 200
 JID_CHARACTERS: Final = 128
 """Nobody who follows the format has longer ids; they get no record."""
 TRACE_LINES: Final = 50
+TEXT_CHARACTERS: Final = 30_000
 LINE_CHARACTERS: Final = 200
-MOST_UNPACKED: Final = 65_536
+MOST_UNPACKED: Final = 262_144
 """Bytes of a trace after which unpacking stops."""
 MOST_AT_A_SCORE: Final = 100
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -74,6 +75,8 @@ class Attempt(Run):
     """Lines "file:line:in `name`", innermost first, at most 50; empty when they are not kept any more."""
     number: int = 0
     """From 1 on, with the failures before that only the payload told of."""
+    text: str = ""
+    """The traceback as Python prints it, of a job whose result is kept; the last 30,000 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ def failed(jid: str, place: Place, name: str, queue: str, before: int, run: Atte
     """A note of one more failed run. None for an id that gets no record."""
     if not _gets_record(jid):
         return None
-    digest, trace = _packed(run.backtrace[:TRACE_LINES])
+    digest, trace = _packed(run.backtrace[:TRACE_LINES], run.text[-TEXT_CHARACTERS:])
     told = {**_told(run), "error_class": run.error_class[:NAME_CHARACTERS], "frame": run.frame, "trace": digest}
     told["message"] = run.message[:MESSAGE_CHARACTERS]
     return Note(jid, _fields(place, name, queue), before, _json(told), digest, trace)
@@ -132,9 +135,10 @@ def arguments(note: Note, key: int, least: int, most: int) -> tuple[Any, ...]:
 
 
 @lru_cache(maxsize=256)
-def _packed(lines: tuple[str, ...]) -> tuple[str, bytes]:
+def _packed(lines: tuple[str, ...], text: str = "") -> tuple[str, bytes]:
     """A traceback and its name. When things go wrong it is one and the same thing again and again."""
-    trace = zlib.compress(_json([line[-LINE_CHARACTERS:] for line in lines]))
+    cut = [line[-LINE_CHARACTERS:] for line in lines]
+    trace = zlib.compress(_json({"lines": cut, "text": text} if text else cut))
     return hashlib.sha1(trace, usedforsecurity=False).hexdigest()[:8] if lines else "", trace
 
 
@@ -200,6 +204,7 @@ def _run(told: Mapping[str, Any]) -> Run:
 
 def _attempt(number: int, told: Mapping[str, Any], found: Mapping[str, bytes]) -> Attempt:
     run = _run(told)
+    lines, text = _unpacked(found.get(f"trace:{told.get('trace')}"))
     return Attempt(
         run.started_at,
         run.seconds,
@@ -207,17 +212,20 @@ def _attempt(number: int, told: Mapping[str, Any], found: Mapping[str, bytes]) -
         error_class=str(told.get("error_class", "")),
         message=str(told.get("message", "")),
         frame=str(told.get("frame", "")),
-        backtrace=_lines(found.get(f"trace:{told.get('trace')}")),
+        backtrace=lines,
+        text=text,
         number=number,
     )
 
 
-def _lines(packed: bytes | None) -> tuple[str, ...]:
+def _unpacked(packed: bytes | None) -> tuple[tuple[str, ...], str]:
+    """Lines and text of a traceback."""
     try:
-        lines = json.loads(zlib.decompressobj().decompress(packed or b"", MOST_UNPACKED))
+        found = json.loads(zlib.decompressobj().decompress(packed or b"", MOST_UNPACKED))
     except (ValueError, RecursionError, zlib.error):
-        return ()
-    return tuple(map(str, lines)) if isinstance(lines, list) else ()
+        return (), ""
+    lines, text = (found.get("lines"), found.get("text")) if isinstance(found, dict) else (found, "")
+    return tuple(map(str, lines)) if isinstance(lines, list) else (), str(text or "")
 
 
 def _object(value: bytes) -> Mapping[str, Any]:

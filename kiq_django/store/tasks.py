@@ -10,10 +10,11 @@ Fields of `kiq:job:<jid>` beside those of `store/records.py`:
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from kiq_django.store.alink import AsyncLink
 from kiq_django.store.keys import Keys
 from kiq_django.store.link import Link
 from kiq_django.store.queues import Entry
@@ -48,10 +49,12 @@ class TaskRecord:
 
 
 class Tasks:
-    """The tasks of one Redis. Their ends come with a settle, see `Working.turn`."""
+    """The tasks of one Redis. Their ends come with a settle, see `Working.turn`. Each call has its twin for event
+    loops."""
 
-    def __init__(self, link: Link, keys: Keys) -> None:
+    def __init__(self, link: Link, keys: Keys, alink: AsyncLink) -> None:
         self._link = link
+        self._alink = alink
         self._keys = keys
 
     def enter(self, tasks: Sequence[TaskEntry]) -> None:
@@ -61,12 +64,12 @@ class Tasks:
             StoreRefused: Redis is full, read-only or the like. Of several the earlier may be pushed.
             StoreUnavailable: Redis is away. Whether it pushed before it went is unknown: nothing is sent twice.
         """
-        keys, commands = self._keys, []
-        for (queue, raw, at), jid, priority in tasks:
-            names = [keys.queues(), keys.queue(queue), keys.job_set("schedule", queue), keys.job(queue, jid)]
-            args = [queue, raw, priority, "" if at is None else at, WAITING, REACH]
-            commands.append(self._link.prepare("enter", names, args))
-        self._link.run(commands)
+        self._link.run([self._link.prepare("enter", *self._entering(task)) for task in tasks])
+
+    async def aenter(self, tasks: Sequence[TaskEntry]) -> None:
+        """`enter` from an event loop, a round trip each."""
+        for task in tasks:
+            await self._alink.script("enter", *self._entering(task))
 
     def begin(self, jid: str, payload: bytes, started_at: float, worker: str) -> TaskRecord:
         """Note that a run has begun, in one round trip.
@@ -79,25 +82,50 @@ class Tasks:
         Returns:
             What was known before, with this run.
         """
-        key, pipe = self._keys.job("", jid), self._link.pipeline()
-        pipe.hset(key, "running", json.dumps({"started_at": started_at, "worker": worker}))
-        pipe.hsetnx(key, "task", payload)
-        pipe.expire(key, WAITING)
-        pipe.hgetall(key)
-        return _task_record(jid, self._link.execute(pipe)[-1])
+        return _task_record(jid, self._link.send(self._beginning(jid, payload, started_at, worker))[-1])
+
+    async def abegin(self, jid: str, payload: bytes, started_at: float, worker: str) -> TaskRecord:
+        """`begin` from an event loop."""
+        return _task_record(jid, (await self._alink.send(self._beginning(jid, payload, started_at, worker)))[-1])
 
     def read(self, jid: str) -> TaskRecord | None:
         """What is stored of a task, in one round trip. None when there is none of this id."""
-        found = self._link.call("HGETALL", self._keys.job("", jid))
-        return _task_record(jid, found) if found.get(b"task") else None
+        found = _task_record(jid, self._link.send([("HGETALL", self._keys.job("", jid))])[0])
+        return found if found.payload else None
+
+    async def aread(self, jid: str) -> TaskRecord | None:
+        """`read` from an event loop."""
+        found = _task_record(jid, (await self._alink.send([("HGETALL", self._keys.job("", jid))]))[0])
+        return found if found.payload else None
 
     def lives(self, worker: str) -> bool:
         """Whether a worker process has been heard of within the last minute, and has not left."""
         return bool(self._link.call("EXISTS", self._keys.process(worker)))
 
+    async def alives(self, worker: str) -> bool:
+        """`lives` from an event loop."""
+        return bool(await self._alink.call("EXISTS", self._keys.process(worker)))
 
-def _task_record(jid: str, found: Mapping[bytes, bytes]) -> TaskRecord:
-    named = {name.decode("utf-8", "replace"): value for name, value in found.items()}
+    def _entering(self, task: TaskEntry) -> tuple[list[str], list[Any]]:
+        (queue, raw, at), jid, priority = task
+        keys = self._keys
+        names = [keys.queues(), keys.queue(queue), keys.job_set("schedule", queue), keys.job(queue, jid)]
+        return names, [queue, raw, priority, "" if at is None else at, WAITING, REACH]
+
+    def _beginning(self, jid: str, payload: bytes, started_at: float, worker: str) -> list[tuple[Any, ...]]:
+        key, running = self._keys.job("", jid), json.dumps({"started_at": started_at, "worker": worker})
+        return [
+            ("HSET", key, "running", running),
+            ("HSETNX", key, "task", payload),
+            ("EXPIRE", key, WAITING),
+            ("HGETALL", key),
+        ]
+
+
+def _task_record(jid: str, found: Sequence[bytes]) -> TaskRecord:
+    """From the names and values of a hash, in turn."""
+    names = (name.decode("utf-8", "replace") for name in found[::2])
+    named = dict(zip(names, found[1::2], strict=True))
     return TaskRecord(
         payload=named.get("task", b""),
         running=named.get("running", b""),

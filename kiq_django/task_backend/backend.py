@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from asgiref.sync import sync_to_async
 from django.core.checks import CheckMessage
 
 from kiq_django import adapters, binding, client, clock, conf, registry, signals, transactions
 from kiq_django.codec import dumps, loads
 from kiq_django.exceptions import ConfigurationError
 from kiq_django.jobs.plan import Plan, build_options
-from kiq_django.payload import TASK, Payload
-from kiq_django.task_backend import checks, runner, shelf
-from kiq_django.task_backend.framework import BaseTaskBackend, InvalidTask, Task, TaskResult, TaskResultDoesNotExist
-from kiq_django.task_backend.framework import signals as task_signals
+from kiq_django.payload import RESULT, TASK, Payload
+from kiq_django.task_backend import checks, framework, runner, shelf
+from kiq_django.task_backend.framework import BaseTaskBackend, InvalidTask, Task, TaskResult
 from kiq_django.task_backend.known import Known, result_of
 from kiq_django.task_backend.plain import plain
 from kiq_django.task_backend.task import KiqTask, due, options_of
@@ -56,6 +56,58 @@ class KiqBackend(BaseTaskBackend):
             TypeError, ValueError: its function cannot be called so, or an argument is not JSON.
             StoreError: Redis did not take it; comes out of `with atomic()` where the commit was waited for.
         """
+        payload, on_commit = self._made(task, args, kwargs)
+        if on_commit and transactions.open_connections():
+            client.refuse_unusable(payload)
+            transactions.hold([payload], _push)
+            return _waiting(payload)
+        _push([payload])
+        return self._entered(payload)
+
+    async def aenqueue(
+        self, task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> TaskResult[Any, Any]:
+        """`enqueue` on the event loop itself; in the thread of the transactions only while one is open somewhere."""
+        if not (adapters.get().persistent and transactions.none_open_anywhere()):
+            return await sync_to_async(self.enqueue, thread_sensitive=True)(task=task, args=args, kwargs=kwargs)
+        payload, _ = self._made(task, args, kwargs)
+        await shelf.get().aenter(payload)
+        if await client.apush(payload, on_commit=False):
+            result = result_of(Known(payload=payload))
+            for signal in framework.signal("task_enqueued"):
+                await signals.asend(signal, type(self), task_result=result)
+        return result_of(Known(payload=payload))
+
+    def get_result(self, result_id: str) -> TaskResult[Any, Any]:
+        """How a task goes or went, in one round trip (two while it runs).
+
+        Raises:
+            TaskResultDoesNotExist: nothing is known under this id, or not any more.
+            StoreError: Redis does not answer.
+        """
+        return _found(result_id, shelf.get().find(str(result_id)))
+
+    async def aget_result(self, result_id: str) -> TaskResult[Any, Any]:
+        """`get_result` on the event loop itself."""
+        return _found(result_id, await shelf.get().afind(str(result_id)))
+
+    @property
+    def results(self) -> list[TaskResult[Any, Any]]:
+        """Of all tasks that this process has enqueued, in order: for tests. With the adapter `redis` it is empty."""
+        return [result_of(known) for known in shelf.get().all()]
+
+    def clear(self) -> None:
+        """Forget these, and what waits in the adapter `test`."""
+        shelf.get().clear()
+        if forget := getattr(adapters.get(), "clear", None):
+            forget()
+
+    def check(self, **_: Any) -> list[CheckMessage]:
+        """E010 to E012 and W006: settings of this backend that cannot be meant."""
+        return list(checks.check(self.alias, self.options, self.queues))
+
+    def _made(self, task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Payload, bool]:
+        """The job of a call, and whether it is to wait for a commit."""
         self.validate_task(task)
         if not isinstance(task, KiqTask):
             raise InvalidTask(
@@ -65,42 +117,26 @@ class KiqBackend(BaseTaskBackend):
         args, kwargs = loads(dumps([plain(args), plain(kwargs)]))
         binding.bind(runner.signature_of(task), task.name, args, kwargs)
         plan = Plan(task.module_path, {**self.defaults, **options_of(task), "queue": task.queue_name}, conf.get())
-        payload = self._payload(task, plan, args, kwargs)
-        if plan.on_commit and transactions.open_connections():
-            client.refuse_unusable(payload)
-            transactions.hold([payload], _push)
-            return _waiting(payload)
-        _push([payload])
-        return self.get_result(payload.jid) if not adapters.get().persistent else result_of(Known(payload=payload))
+        return self._payload(task, plan, args, kwargs), plan.on_commit
 
-    def get_result(self, result_id: str) -> TaskResult[Any, Any]:
-        """How a task goes or went, in one round trip (two while it runs).
-
-        Raises:
-            TaskResultDoesNotExist: nothing is known under this id, or not any more.
-            StoreError: Redis does not answer.
-        """
-        known = shelf.get().find(str(result_id))
-        if known is None:
-            raise TaskResultDoesNotExist(result_id)
-        return result_of(known)
-
-    def check(self, **_: Any) -> list[CheckMessage]:
-        """E010 to E012 and W006: settings of this backend that cannot be meant."""
-        return list(checks.check(self.alias, self.options, self.queues))
+    def _entered(self, payload: Payload) -> TaskResult[Any, Any]:
+        """Where nothing lasts the task may have run by now."""
+        return result_of(Known(payload=payload)) if adapters.get().persistent else self.get_result(payload.jid)
 
     def _payload(self, task: KiqTask, plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Payload:
         at = due(task)
-        told = {
-            "priority": int(task.priority),  # first, where `enter.lua` looks for it
-            "backend": self.alias,
-            "run_after": at,
-            "result_ttl": self.options.get("result_ttl", DAY),
-        }
-        fields = {**plan.fields, TASK: told}
+        # The priority first, where `enter.lua` looks for it.
+        told = {"priority": int(task.priority), "backend": self.alias, "run_after": at}
+        fields = {**plan.fields, TASK: told, RESULT: self.options.get("result_ttl", DAY)}
         return Payload.new(
             task.module_path, args, kwargs, queue=plan.queue, retry=plan.retry, now=clock.now(), at=at, **fields
         )
+
+
+def _found(result_id: str, known: Known | None) -> TaskResult[Any, Any]:
+    if known is None:
+        raise framework.does_not_exist(result_id)
+    return result_of(known)
 
 
 def _push(payloads: Sequence[Payload]) -> None:
@@ -109,7 +145,8 @@ def _push(payloads: Sequence[Payload]) -> None:
         if not _pushed(payload):
             continue
         result = result_of(Known(payload=payload))
-        signals.send(task_signals.task_enqueued, type(result.task.get_backend()), task_result=result)
+        for signal in framework.signal("task_enqueued"):
+            signals.send(signal, type(result.task.get_backend()), task_result=result)
 
 
 def _pushed(payload: Payload) -> bool:

@@ -1,9 +1,11 @@
 """Django's tasks, or the backport's where Django has none: one place for the names of both."""
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 import django
+from django.dispatch import Signal
 
 from kiq_django.exceptions import ConfigurationError
 
@@ -38,3 +40,18 @@ else:
     BaseTaskBackend = _module(f"{NAME}.backends.base").BaseTaskBackend
 
 signals: Final = _module(f"{NAME}.signals")
+
+
+def does_not_exist(result_id: Any) -> Exception:
+    """`TaskResultDoesNotExist`, which code written for the backport catches too where both are loaded."""
+    other = sys.modules.get("django_tasks.exceptions")
+    if NAME == "django_tasks" or other is None:
+        return TaskResultDoesNotExist(result_id)
+    bases = (TaskResultDoesNotExist, other.TaskResultDoesNotExist)
+    return type("TaskResultDoesNotExist", bases, {})(result_id)  # type: ignore[no-any-return]
+
+
+def signal(name: str) -> list[Signal]:
+    """A signal of Django, and the backport's of the same name where both are loaded."""
+    other = sys.modules.get("django_tasks.signals") if NAME != "django_tasks" else None
+    return [getattr(module, name) for module in (signals, other) if module is not None]

@@ -33,16 +33,28 @@ class RedisShelf(Shelf):
     def enter(self, payload: Payload) -> None:
         """The adapter does that, in the same step as the push."""
 
+    async def aenter(self, payload: Payload) -> None:
+        """Neither here."""
+
     def begin(self, payload: Payload, started_at: float) -> TaskResult[Any, Any]:
         if TASK not in payload.document:  # enqueued by somebody who wants no result
-            return result_of(Known(payload=payload).begun(started_at, worker_name()))
+            return _begun(None, payload, started_at)
+        stored: TaskRecord | None = None
         try:
             stored = store.get().tasks.begin(payload.jid, payload.encode(), started_at, worker_name())
-            known = _known(stored, is_running=False)
         except KiqError as error:
-            logger.warning("It could not be noted that task %s runs: %s", payload.jid, error)
-            known = None
-        return result_of((known or Known(payload=payload)).begun(started_at, worker_name()))
+            _unnoted(payload, error)
+        return _begun(stored, payload, started_at)
+
+    async def abegin(self, payload: Payload, started_at: float) -> TaskResult[Any, Any]:
+        if TASK not in payload.document:
+            return _begun(None, payload, started_at)
+        stored: TaskRecord | None = None
+        try:
+            stored = await store.get().tasks.abegin(payload.jid, payload.encode(), started_at, worker_name())
+        except KiqError as error:
+            _unnoted(payload, error)
+        return _begun(stored, payload, started_at)
 
     def end(self, result: TaskResult[Any, Any]) -> None:
         """The settle does that, in the same step as it takes the job off the working list."""
@@ -52,9 +64,30 @@ class RedisShelf(Shelf):
         stored = tasks.read(jid)
         if stored is None:
             return None
-        run = _object(stored.running)
-        worker = str(run.get("worker", ""))
-        return _known(stored, is_running=bool(run) and tasks.lives(worker))
+        worker = _runner_of(stored)
+        return _known(stored, is_running=bool(worker) and tasks.lives(worker))
+
+    async def afind(self, jid: str) -> Known | None:
+        tasks = store.get().tasks
+        stored = await tasks.aread(jid)
+        if stored is None:
+            return None
+        worker = _runner_of(stored)
+        return _known(stored, is_running=bool(worker) and await tasks.alives(worker))
+
+
+def _unnoted(payload: Payload, error: KiqError) -> None:
+    logger.warning("It could not be noted that task %s runs: %s", payload.jid, error)
+
+
+def _begun(stored: TaskRecord | None, payload: Payload, started_at: float) -> TaskResult[Any, Any]:
+    known = _known(stored, is_running=False) if stored else None
+    return result_of((known or Known(payload=payload)).begun(started_at, worker_name()))
+
+
+def _runner_of(stored: TaskRecord) -> str:
+    """Identity of the worker that says to run it; empty when none does."""
+    return str(_object(stored.running).get("worker", ""))
 
 
 def _known(stored: TaskRecord, *, is_running: bool) -> Known | None:
@@ -93,10 +126,14 @@ def _workers(record: Record, runs: list[Run]) -> tuple[str, ...]:
 
 
 def _error(attempt: Attempt) -> tuple[str, str]:
-    """Dotted path of the class, and a traceback as Python prints it, from what the record keeps."""
+    """Dotted path of the class, and the traceback: as Python printed it, or from the lines that are kept."""
     path = attempt.error_class if "." in attempt.error_class else f"builtins.{attempt.error_class}"
+    if attempt.text:
+        return path, attempt.text
     lines = [f"  {line}" for line in reversed(attempt.backtrace)]
-    return path, "\n".join(["Traceback (most recent call last):", *lines, f"{attempt.error_class}: {attempt.message}"])
+    return path, "\n".join(
+        ["Traceback (most recent call last):", *lines, f"{attempt.error_class}: {attempt.message}", ""]
+    )
 
 
 def _object(value: bytes) -> dict[str, Any]:

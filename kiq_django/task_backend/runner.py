@@ -6,19 +6,17 @@ import asyncio
 from collections.abc import Callable
 from functools import wraps
 from inspect import Parameter, Signature, iscoroutinefunction, signature
-from traceback import format_exception
 from typing import Any
-
-from asgiref.sync import sync_to_async
-from django.dispatch import Signal
 
 from kiq_django import clock, conf
 from kiq_django import signals as own_signals
+from kiq_django.backtrace import text_of
 from kiq_django.codec import dumps, loads
 from kiq_django.context import current_job
 from kiq_django.exceptions import PayloadError, ResultError
-from kiq_django.task_backend import shelf
-from kiq_django.task_backend.framework import TaskContext, TaskError, TaskResult, TaskResultStatus, signals
+from kiq_django.failure import ask
+from kiq_django.task_backend import framework, shelf
+from kiq_django.task_backend.framework import TaskContext, TaskError, TaskResult, TaskResultStatus
 from kiq_django.task_backend.plain import plain
 from kiq_django.task_backend.task import KiqTask, moment
 
@@ -42,15 +40,15 @@ def _wrap_sync(task: KiqTask) -> Callable[..., Any]:
     def run(*args: Any, **kwargs: Any) -> Any:
         attempt = Attempt(task)
         attempt.begin()
-        _tell(signals.task_started, attempt)
+        _tell("task_started", attempt)
         try:
             attempt.succeed(task.func(*attempt.leading, *args, **kwargs))
         except BaseException as error:
             if not isinstance(error, KeyboardInterrupt):
                 attempt.fail(error)
-                _tell(signals.task_finished, attempt)  # in here, where sys.exc_info() is the task's error
+                _tell("task_finished", attempt)  # in here, where sys.exc_info() is the task's error
             raise
-        _tell(signals.task_finished, attempt)
+        _tell("task_finished", attempt)
         return attempt.value
 
     return run
@@ -60,16 +58,16 @@ def _wrap_async(task: KiqTask) -> Callable[..., Any]:
     @wraps(task.func)
     async def run(*args: Any, **kwargs: Any) -> Any:
         attempt = Attempt(task)
-        await sync_to_async(attempt.begin, thread_sensitive=False)()
-        await _atell(signals.task_started, attempt)
+        await attempt.abegin()
+        await _atell("task_started", attempt)
         try:
             attempt.succeed(await task.func(*attempt.leading, *args, **kwargs))
         except BaseException as error:
             if not isinstance(error, KeyboardInterrupt) and not attempt.is_cut_off(error):
                 attempt.fail(error)
-                await _atell(signals.task_finished, attempt)
+                await _atell("task_finished", attempt)
             raise
-        await _atell(signals.task_finished, attempt)
+        await _atell("task_finished", attempt)
         return attempt.value
 
     return run
@@ -93,6 +91,10 @@ class Attempt:
         """Note it, and read how the runs before it went."""
         self.result = shelf.get().begin(self._running.payload, clock.now())
 
+    async def abegin(self) -> None:
+        """`begin` on an event loop."""
+        self.result = await shelf.get().abegin(self._running.payload, clock.now())
+
     @property
     def leading(self) -> tuple[Any, ...]:
         """What the function is given before its arguments."""
@@ -114,7 +116,7 @@ class Attempt:
     def fail(self, error: BaseException) -> None:
         """It has raised. Whether it is tried again is decided after this."""
         cls = type(error)
-        path, text = f"{cls.__module__}.{cls.__qualname__}", "".join(format_exception(error))
+        path, text = f"{cls.__module__}.{cls.__qualname__}", ask("", text_of, error)[0] or ""
         self.result.errors.append(TaskError(exception_class_path=path, traceback=text))
         self._end(TaskResultStatus.FAILED)
 
@@ -136,11 +138,11 @@ def _storable(value: Any) -> Any:
     return loads(text.encode())
 
 
-def _tell(signal: Signal, attempt: Attempt) -> None:
-    own_signals.send(signal, attempt.sender, task_result=attempt.result)
+def _tell(name: str, attempt: Attempt) -> None:
+    for signal in framework.signal(name):
+        own_signals.send(signal, attempt.sender, task_result=attempt.result)
 
 
-async def _atell(signal: Signal, attempt: Attempt) -> None:
-    for receiver, answer in await signal.asend_robust(attempt.sender, task_result=attempt.result):
-        if isinstance(answer, Exception):
-            own_signals.logger.error("Receiver %r of a signal raised %r", receiver, answer, exc_info=answer)
+async def _atell(name: str, attempt: Attempt) -> None:
+    for signal in framework.signal(name):
+        await own_signals.asend(signal, attempt.sender, task_result=attempt.result)

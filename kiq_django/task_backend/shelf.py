@@ -28,9 +28,16 @@ class Shelf(ABC):
     def enter(self, payload: Payload) -> None:
         """It is about to be pushed."""
 
+    async def aenter(self, payload: Payload) -> None:
+        """`enter` from an event loop, and so on."""
+        self.enter(payload)
+
     @abstractmethod
     def begin(self, payload: Payload, started_at: float) -> TaskResult[Any, Any]:
         """A run has begun (epoch seconds). Answers what is known then; never raises, since the run goes on anyway."""
+
+    async def abegin(self, payload: Payload, started_at: float) -> TaskResult[Any, Any]:
+        return self.begin(payload, started_at)
 
     @abstractmethod
     def end(self, result: TaskResult[Any, Any]) -> None:
@@ -43,6 +50,17 @@ class Shelf(ABC):
         Raises:
             StoreError: Redis does not answer.
         """
+
+    async def afind(self, jid: str) -> Known | None:
+        return self.find(jid)
+
+    def all(self) -> list[Known]:
+        """What this process knows, in the order of enqueueing."""
+        return []
+
+    def clear(self) -> None:
+        """Forget that."""
+        return
 
 
 class Memory(Shelf):
@@ -75,6 +93,14 @@ class Memory(Shelf):
 
     def find(self, jid: str) -> Known | None:
         return self._known.get(jid)
+
+    def all(self) -> list[Known]:
+        with self._lock:
+            return list(self._known.values())
+
+    def clear(self) -> None:
+        with self._lock:
+            self._known.clear()
 
     def _keep(self, known: Known) -> Known:
         with self._lock:

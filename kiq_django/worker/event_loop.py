@@ -63,6 +63,7 @@ class EventLoop:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=patience)
+        await asyncio.get_running_loop().shutdown_asyncgens()  # connections to Redis close with one
         asyncio.get_running_loop().stop()
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:

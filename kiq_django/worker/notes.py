@@ -1,13 +1,14 @@
 """What is to be remembered of a run, written in the same step as the end of the run. Never raises."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from kiq_django import backtrace
 from kiq_django.codec import dump_bytes
 from kiq_django.execution import Outcome
 from kiq_django.failure import FRAME, ask
 from kiq_django.options import LONGEST
-from kiq_django.payload import TASK, Payload
+from kiq_django.payload import RESULT, TASK, Payload
 from kiq_django.retry import Verdict
 from kiq_django.store import records
 from kiq_django.worker.reservation import Reservation
@@ -35,7 +36,7 @@ def of_success(reservation: Reservation, outcome: Outcome) -> records.Note | Non
     """A run that succeeded, of a job that had failed before or whose result is kept."""
     run = records.Run(outcome.started_at, outcome.elapsed, _worker(reservation))
     note = records.succeeded(outcome.payload.jid, outcome.payload.display_name, reservation.queue, run)
-    return _of_task(note, outcome.payload, _result(outcome))
+    return _with_result(note, outcome.payload, _result(outcome))
 
 
 def _of_failure(
@@ -51,25 +52,32 @@ def _of_failure(
         message=document["error_message"],
         frame=document.get(FRAME, ""),
         backtrace=tuple(backtrace.lines_of(error, records.TRACE_LINES)) if error else (),
+        text=backtrace.text_of(error) if error and keeps_result(document) else "",
     )
     queue = failed.queue if place == "retry" else reservation.queue
     note = records.failed(failed.jid, place, failed.display_name, queue, failed.retry_count or 0, attempt)
-    return _of_task(note, failed)
+    return _with_result(note, failed)
 
 
-def _of_task(note: records.Note | None, payload: Payload, result: bytes = b"") -> records.Note | None:
-    """The same note, with what `django.tasks` asks for beside it if the job is one of its tasks."""
-    if note is None or TASK not in payload.document:
+def keeps_result(document: Mapping[str, Any]) -> bool:
+    """Whether somebody may ask for this job's result: a task of `django.tasks`, or one declared with `result`."""
+    return RESULT in document or TASK in document
+
+
+def _with_result(note: records.Note | None, payload: Payload, result: bytes = b"") -> records.Note | None:
+    """The same note, with the result if that is kept."""
+    document = payload.document
+    if note is None or not keeps_result(document):
         return note
-    told = payload.document[TASK]
-    seconds = told.get("result_ttl") if isinstance(told, dict) else None
+    told = document.get(TASK)
+    seconds = document.get(RESULT, told.get("result_ttl") if isinstance(told, dict) else None)
     keep = seconds if type(seconds) is int and 0 < seconds <= LONGEST else 0
     return note._replace(fields=(*note.fields, "result", result, "running", b""), keep=keep)
 
 
 def _result(outcome: Outcome) -> bytes:
-    """Empty for a job that is no task, and where a link has put something unwritable in place of the result."""
-    if TASK not in outcome.payload.document:
+    """Empty for a job whose result is not kept, and where a link has put something unwritable in its place."""
+    if not keeps_result(outcome.payload.document):
         return b""
     return ask("", dump_bytes, outcome.result)[0] or b""
 

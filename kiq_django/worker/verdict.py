@@ -13,7 +13,7 @@ from kiq_django import clock, conf, retry, routing, signals, wire
 from kiq_django.exceptions import MalformedPayload, NeverRun
 from kiq_django.execution import Outcome
 from kiq_django.options import JobOptions
-from kiq_django.payload import PARKED, TASK, Payload
+from kiq_django.payload import PARKED, Payload
 from kiq_django.store.working import Move
 from kiq_django.worker import notes
 from kiq_django.worker.reservation import Reservation
@@ -33,7 +33,7 @@ def conclude(reservation: Reservation, outcome: Outcome) -> None:
         put_back(reservation)
     elif outcome.error is not None:
         _fail(reservation, outcome, outcome.error)
-    elif "retry_count" in outcome.payload.document or TASK in outcome.payload.document:
+    elif "retry_count" in (document := outcome.payload.document) or notes.keeps_result(document):
         reservation.move = Move("end", reservation.raw, 0, b"", notes.of_success(reservation, outcome))
 
 

@@ -158,7 +158,8 @@ def test_priorities_out_of_range(priority):
 
 
 def test_a_task_of_another_backend_is_refused(settings, backend):
-    foreign = framework.Task(func=sample.add.func)
+    usual = {"priority": 0, "backend": "default", "queue_name": "default", "run_after": None}
+    foreign = framework.Task(func=sample.add.func, **usual)
     with pytest.raises(InvalidTask, match="declared for another backend"):
         backend.enqueue(foreign, [1], {})
 
@@ -189,6 +190,27 @@ def test_it_waits_for_the_commit(heard, backend):
     result.refresh()
     assert [payload.jid for payload in enqueued()] == [result.id]
     assert [each.id for each in heard] == [result.id]
+
+
+def test_what_a_test_may_look_at(backend):
+    result = sample.add.enqueue(1)
+    assert backend.results == [result]
+    backend.clear()
+    assert (backend.results, enqueued()) == ([], [])
+
+
+@pytest.mark.skipif(framework.NAME == "django_tasks", reason="it is the only one there")
+def test_code_for_the_backport_hears_and_catches_as_well(backend):
+    old = pytest.importorskip("django_tasks.exceptions")
+    signals = import_module("django_tasks.signals")
+    heard = []
+    listen = lambda sender, task_result, **_: heard.append(task_result.id)  # noqa: E731
+    signals.task_enqueued.connect(listen)
+    result = sample.add.enqueue(1)
+    signals.task_enqueued.disconnect(listen)
+    assert heard == [result.id]
+    with pytest.raises(old.TaskResultDoesNotExist):
+        backend.get_result("unknown")
 
 
 @pytest.mark.django_db(transaction=True)

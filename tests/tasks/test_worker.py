@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from asgiref.sync import SyncToAsync, async_to_sync
+from django.db import transaction
 
 from kiq_django import client, registry
 from kiq_django import store as stores
@@ -75,6 +77,40 @@ def test_enqueue_and_get_result_are_one_round_trip_each(store):
     assert len(sent) == 1
 
 
+def refuse_ours(init):
+    """Threads are for receivers of signals that are no coroutine functions."""
+
+    def refusing(self, func, *args, **kwargs):
+        assert func.__module__ == "django.dispatch.dispatcher", func
+        init(self, func, *args, **kwargs)
+
+    return refusing
+
+
+async def test_an_event_loop_needs_no_thread(store, start, heard, monkeypatch):
+    start()
+    warm = await sample.double.aenqueue(0)  # the first call of a loop takes one
+    await warm.arefresh()
+    monkeypatch.setattr("asyncio.to_thread", None)
+    monkeypatch.setattr("asgiref.sync.SyncToAsync.__init__", refuse_ours(SyncToAsync.__init__))
+    result = await sample.double.aenqueue(4)
+    while not result.is_finished:
+        await result.arefresh()
+    assert (result.return_value, result.attempts) == (8, 1)
+    assert [each.name for each in heard if each.id == result.id] == ["task_enqueued", "task_started", "task_finished"]
+    with pytest.raises(TaskResultDoesNotExist):
+        await sample.double.aget_result("unknown")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_event_loop_waits_for_the_commit_of_the_thread_that_it_stands_for(store):
+    with transaction.atomic():
+        result = async_to_sync(sample.add.aenqueue)(1)
+        assert result.enqueued_at is None
+        assert store.queues.page("default", 0, 9) == []
+    assert [Payload.decode(raw).jid for raw in store.queues.page("default", 0, 9)] == [result.id]
+
+
 def test_running(store, start):
     launcher = start()
     result = sample.wait_at_gate.enqueue()
@@ -105,7 +141,8 @@ def test_a_retry_is_ready_with_growing_errors(store, start):
     assert (result.return_value, result.attempts, len(result.errors)) == ("Ann", 3, 2)
     assert {error.exception_class for error in result.errors} == {ValueError}
     assert "no luck, Ann" in result.errors[0].traceback
-    assert "sample.py" in result.errors[0].traceback
+    assert 'raise ValueError(f"no luck, {name}")' in result.errors[0].traceback
+    assert result.errors[0].traceback.endswith("ValueError: no luck, Ann\n")
     assert result.started_at < result.last_attempted_at
 
 
