@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& { echo "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format types floors kills chaos chaos-ci chaos-night chaos-mutants roles bench-dashboard messages shots clean
+.PHONY: help env demo test lint format types floors conformance kills chaos chaos-ci chaos-night chaos-mutants roles bench-dashboard messages shots clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -52,6 +52,9 @@ types: $(STAMP)  ## Check types with mypy, strictly.
 floors: $(STAMP)  ## Check that every module imports only from lower floors.
 	$(BIN)/lint-imports
 
+conformance: $(STAMP)  ## Run Django's own tests of django.tasks against our backend, on every Django that we support.
+	$(BIN)/python -m tests.conformance
+
 kills: $(STAMP)  ## Kill workers at random while 4 x 5,000 jobs run, and count: nothing may be missing.
 	$(BIN)/python -m tests.acceptance.kill_run --jobs 5000 --kills 20 --runs 4
 
@@ -82,4 +85,4 @@ shots: $(STAMP)  ## Take pictures of the pages with chromium, light and dark, wi
 	KIQ_SHOTS=docs/images $(BIN)/python -m pytest tests/browser -k pictures --deselect tests/browser/test_guide.py
 
 clean:  ## Throw away .venv, caches and what the demo has left.
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis example_project/var
+	rm -rf $(VENV) .conformance .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis example_project/var

@@ -74,4 +74,8 @@ class Kill(Steer):
 
 
 class ResultError(KiqError, Kill):
-    """What a task of `django.tasks` returned cannot be stored. It has done its work, so it is not run again."""
+    """What a job returned cannot be kept. It has done its work, so it is not run again."""
+
+
+class ResultTypeError(ResultError, TypeError):
+    """It is of a type that JSON lacks. `TaskResult.errors` tells of it as the `TypeError` that it is."""

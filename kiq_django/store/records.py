@@ -112,6 +112,8 @@ class Note(NamedTuple):
     trace: bytes = b""
     keep: int = 0
     """Seconds to keep the record at least, whatever the settings say; 0 leaves it to them."""
+    has_failed: bool = True
+    """There is more to keep than a result, so that the settings count as well."""
 
 
 def failed(jid: str, place: Place, name: str, queue: str, before: int, run: Attempt) -> Note | None:

@@ -190,7 +190,10 @@ class Working:
 
         That of a dead job stays as long as the job itself, of which a full dead set keeps the last ones alone.
         """
-        least, most = max(self._history_seconds, move.note.keep if move.note else 0), self._dead_limits[1]
+        note, most = move.note, self._dead_limits[1]
+        least: float = note.keep if note else 0
+        if note is None or note.has_failed:
+            least = max(self._history_seconds, least)
         if move.verb == "bury":
             return math.ceil(min(least, most)), math.ceil(most)
         seconds = math.ceil(least + min(move.delay, most))

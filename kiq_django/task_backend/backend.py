@@ -142,11 +142,17 @@ def _found(result_id: str, known: Known | None) -> TaskResult[Any, Any]:
 def _push(payloads: Sequence[Payload]) -> None:
     for payload in payloads:
         shelf.get().enter(payload)
-        if not _pushed(payload):
-            continue
-        result = result_of(Known(payload=payload))
-        for signal in framework.signal("task_enqueued"):
-            signals.send(signal, type(result.task.get_backend()), task_result=result)
+        runs_at_once = not adapters.get().schedules
+        if runs_at_once:
+            _announce(payload)
+        if _pushed(payload) and not runs_at_once:
+            _announce(payload)
+
+
+def _announce(payload: Payload) -> None:
+    result = result_of(Known(payload=payload))
+    for signal in framework.signal("task_enqueued"):
+        signals.send(signal, type(result.task.get_backend()), task_result=result)
 
 
 def _pushed(payload: Payload) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kiq_django.exceptions import ResultTypeError
 from kiq_django.payload import TASK, Payload
 from kiq_django.task_backend.framework import TaskError, TaskResult, TaskResultStatus
 from kiq_django.task_backend.task import moment, recalled
@@ -78,3 +79,10 @@ def _moment(seconds: Any) -> Any:
         return moment(seconds)
     except (OverflowError, OSError, ValueError):  # no date has this: Redis may hold any number
         return None
+
+
+def error_path(path: str) -> str:
+    """The dotted path of an error's class as `TaskError` wants it; what we derive from a built-in is that to Django."""
+    if path == f"{ResultTypeError.__module__}.{ResultTypeError.__qualname__}":
+        return "builtins.TypeError"
+    return path if "." in path else f"builtins.{path}"

@@ -12,7 +12,7 @@ from kiq_django.payload import TASK, Payload
 from kiq_django.store.records import Attempt, Record, Run
 from kiq_django.store.tasks import TaskRecord
 from kiq_django.task_backend.framework import TaskResult
-from kiq_django.task_backend.known import Known, result_of
+from kiq_django.task_backend.known import Known, error_path, result_of
 from kiq_django.task_backend.shelf import Shelf
 from kiq_django.task_backend.worker_name import worker_name
 
@@ -127,7 +127,7 @@ def _workers(record: Record, runs: list[Run]) -> tuple[str, ...]:
 
 def _error(attempt: Attempt) -> tuple[str, str]:
     """Dotted path of the class, and the traceback: as Python printed it, or from the lines that are kept."""
-    path = attempt.error_class if "." in attempt.error_class else f"builtins.{attempt.error_class}"
+    path = error_path(attempt.error_class)
     if attempt.text:
         return path, attempt.text
     lines = [f"  {line}" for line in reversed(attempt.backtrace)]

@@ -13,10 +13,11 @@ from kiq_django import signals as own_signals
 from kiq_django.backtrace import text_of
 from kiq_django.codec import dumps, loads
 from kiq_django.context import current_job
-from kiq_django.exceptions import PayloadError, ResultError
+from kiq_django.exceptions import PayloadError, ResultError, ResultTypeError
 from kiq_django.failure import ask
 from kiq_django.task_backend import framework, shelf
 from kiq_django.task_backend.framework import TaskContext, TaskError, TaskResult, TaskResultStatus
+from kiq_django.task_backend.known import error_path
 from kiq_django.task_backend.plain import plain
 from kiq_django.task_backend.task import KiqTask, moment
 
@@ -115,8 +116,8 @@ class Attempt:
 
     def fail(self, error: BaseException) -> None:
         """It has raised. Whether it is tried again is decided after this."""
-        cls = type(error)
-        path, text = f"{cls.__module__}.{cls.__qualname__}", ask("", text_of, error)[0] or ""
+        cls, text = type(error), ask("", text_of, error)[0] or ""
+        path = error_path(f"{cls.__module__}.{cls.__qualname__}")
         self.result.errors.append(TaskError(exception_class_path=path, traceback=text))
         self._end(TaskResultStatus.FAILED)
 
@@ -131,7 +132,8 @@ def _storable(value: Any) -> Any:
     try:
         text = dumps(plain(value))
     except (PayloadError, TypeError, ValueError) as error:
-        raise ResultError(f"The result of this task cannot be stored: {error}. Return plain JSON") from error
+        kind = ResultTypeError if isinstance(error, TypeError) else ResultError
+        raise kind(f"The result of this task cannot be stored: {error}. Return plain JSON") from error
     size, limit = len(text.encode()), conf.get().limits.payload
     if size > limit:
         raise ResultError(f"The result of this task has {size:,} bytes, more than KIQ['LIMITS']['payload'] ({limit:,})")

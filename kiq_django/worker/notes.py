@@ -72,7 +72,9 @@ def _with_result(note: records.Note | None, payload: Payload, result: bytes = b"
     told = document.get(TASK)
     seconds = document.get(RESULT, told.get("result_ttl") if isinstance(told, dict) else None)
     keep = seconds if type(seconds) is int and 0 < seconds <= LONGEST else 0
-    return note._replace(fields=(*note.fields, "result", result, "running", b""), keep=keep)
+    has_failed = bool(note.run) or "retry_count" in document
+    fields = (*note.fields, "result", result, "running", b"")
+    return note._replace(fields=fields, keep=keep, has_failed=has_failed or not keep)
 
 
 def _result(outcome: Outcome) -> bytes:

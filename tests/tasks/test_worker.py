@@ -171,7 +171,8 @@ def test_a_result_that_cannot_be_stored_is_a_failure_without_retries(store, star
     start()
     result = finished(sample.unusable.enqueue())
     assert (str(result.status), sample.seen) == ("FAILED", ["ran"])
-    assert result.errors[0].exception_class_path == "kiq_django.exceptions.ResultError"
+    assert result.errors[0].exception_class is TypeError
+    assert "Return plain JSON" in result.errors[0].traceback
 
 
 def test_a_record_lives_as_long_as_it_is_told(store, start, settings):
