@@ -9,12 +9,13 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Info
 from django.core.management import get_commands
 
-from kiq_django import adapters, conf, plugins
+from kiq_django import adapters, conf, plugins, registry
 from kiq_django.exceptions import ConfigurationError, StoreError
 from kiq_django.sections import SealSettings
 
@@ -61,6 +62,21 @@ def seal(**_: Any) -> Found:
             f"KIQ['SEAL'] is set, but {SEAL!r} is not in KIQ['FEATURES']: no job is sealed, and every job runs",
             hint=f"Add {SEAL!r} as the last of KIQ['FEATURES']",
             id="kiq_django.W009",
+        )
+
+
+def outbox(**_: Any) -> Found:
+    """E005: jobs are to be kept in an outbox that is not there."""
+    if not _usable() or apps.is_installed("kiq_django.outbox"):
+        return
+    by_default = conf.get().defaults.outbox
+    jobs = [name for name, job in registry.all_jobs().items() if job.options.outbox]
+    if by_default or jobs:
+        subject = "KIQ['DEFAULTS']['outbox'] is on" if by_default else f"Jobs have outbox=True ({_some(jobs)})"
+        yield Error(
+            f"{subject}, but 'kiq_django.outbox' is not in INSTALLED_APPS: there is no table to keep them in",
+            hint="Add 'kiq_django.outbox' to INSTALLED_APPS, and run manage.py migrate",
+            id="kiq_django.E005",
         )
 
 
@@ -119,12 +135,15 @@ def queues(**_: Any) -> Found:
         if job.queue not in served:
             stray.setdefault(job.queue, []).append(job.name)
     for queue, jobs in stray.items():
-        names = ", ".join(jobs[:NAMED]) + (f" and {len(jobs) - NAMED} more" if len(jobs) > NAMED else "")
         yield checks.Warning(
-            f"Jobs go to queue {queue!r}, which is not in KIQ['QUEUES']; no worker would run them: {names}",
+            f"Jobs go to queue {queue!r}, which is not in KIQ['QUEUES']; no worker would run them: {_some(jobs)}",
             hint=f"Add {queue!r} to KIQ['QUEUES']. {conf.did_you_mean(queue, list(known))}",
             id="kiq_django.W005",
         )
+
+
+def _some(jobs: Sequence[str]) -> str:
+    return ", ".join(jobs[:NAMED]) + (f" and {len(jobs) - NAMED} more" if len(jobs) > NAMED else "")
 
 
 def worker_command(**_: Any) -> Found:
@@ -183,7 +202,7 @@ def speed(**_: Any) -> Found:
         )
 
 
-ALWAYS = (settings, features, seal, adapter, redis, queues, worker_command, database_pools)
+ALWAYS = (settings, features, seal, outbox, adapter, redis, queues, worker_command, database_pools)
 DEPLOYED = (lasting_adapter, server, speed)
 
 

@@ -1,19 +1,18 @@
-"""From a payload to the adapter: wait for the commit, client links, the size limit, the push."""
+"""Hands payloads over: at once, or when the open transactions have committed, or by way of the outbox."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import islice
+from functools import cache, partial
 from typing import overload
 
 from asgiref.sync import sync_to_async
 
-from kiq_django import adapters, clock, conf, middleware, plugins, registry, signals, transactions, wire
-from kiq_django.exceptions import PayloadError, Unsupported
+from kiq_django import adapters, transactions
+from kiq_django.delivery import PLAIN, Care, adeliver, deliver, refuse_unusable, slices
 from kiq_django.jids import JidRange
-from kiq_django.payload import ABSENT, Payload
+from kiq_django.payload import Payload
 
-SLICE = 1_000
+__all__ = ["Handle", "JobIds", "apush", "push", "push_many", "refuse_unusable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,49 +53,34 @@ class JobIds(Sequence[str | None]):
         return None if index % len(self) in self._vetoed else found
 
 
-def push(payload: Payload, *, on_commit: bool) -> Handle:
+def push(payload: Payload, *, on_commit: bool, care: Care = PLAIN) -> Handle:
     """Push one job, after the commit of the open transactions if wanted.
 
     Raises:
         PayloadError: it is larger than `KIQ["LIMITS"]["payload"]`, or not JSON.
         Unsupported: it is scheduled, and the adapter has no schedule.
-        StoreError: Redis did not take it.
+        NotReplicated: it is pushed, and fewer replicas have it than `care` wants.
+        StoreError: Redis did not take it; with an outbox it waits there instead.
     """
     if on_commit and transactions.open_connections():
-        _verify(_stamp(payload, clock.now()))
-        transactions.hold([payload], _flush)
+        _hold([payload], care)
         return Handle(payload.jid, payload.name)
-    (pushed,) = _deliver([payload])
+    (pushed,) = _deliver([payload], care if on_commit else _without_outbox(care))
     if pushed is None:
         return Handle(payload.jid, payload.name, vetoed=True)
     return Handle(pushed.jid, pushed.name)
 
 
-async def apush(payload: Payload, *, on_commit: bool) -> Handle:
-    """`push` from an event loop. Without a thread between, unless a transaction may be open: then in the thread where
-    those of this context are."""
-    if not transactions.none_open_anywhere():
-        return await sync_to_async(push, thread_sensitive=True)(payload, on_commit=on_commit)
-    accepted = await _achain()(payload)
-    if accepted is None:
-        return Handle(payload.jid, payload.name, vetoed=True)
-    pushed = _verify(_stamp(accepted, clock.now()))
-    await adapters.get().apush([pushed])
-    if signals.job_enqueued.receivers:
-        _announce([pushed])
-    return Handle(pushed.jid, pushed.name)
+async def apush(payload: Payload, *, on_commit: bool, care: Care = PLAIN) -> Handle:
+    """`push` from an event loop. Without a thread between, unless a transaction may be open, or the push wants care:
+    then in the thread where those of this context are."""
+    if care != PLAIN or not transactions.none_open_anywhere():
+        return await sync_to_async(push, thread_sensitive=True)(payload, on_commit=on_commit, care=care)
+    pushed = await adeliver(payload)
+    return Handle(payload.jid, payload.name, vetoed=True) if pushed is None else Handle(pushed.jid, pushed.name)
 
 
-def refuse_unusable(payload: Payload) -> None:
-    """Raise at once what a push after the commit would raise too late.
-
-    Raises:
-        PayloadError, Unsupported: as for `push`.
-    """
-    _verify(_stamp(payload, clock.now()))
-
-
-def push_many(payloads: Iterable[Payload], ids: JidRange, *, on_commit: bool) -> JobIds:
+def push_many(payloads: Iterable[Payload], ids: JidRange, *, on_commit: bool, care: Care = PLAIN) -> JobIds:
     """Push jobs a thousand a round trip, each slice as soon as it is full; `ids` are those of the payloads.
 
     Held back for a commit they are all in memory until then, and no veto is known.
@@ -106,112 +90,52 @@ def push_many(payloads: Iterable[Payload], ids: JidRange, *, on_commit: bool) ->
     """
     result = JobIds(ids)
     if on_commit and transactions.open_connections():
-        held, now = list(payloads), clock.now()
-        for payload in held:
-            _verify(_stamp(payload, now))
-        transactions.hold(held, _flush)
+        _hold(list(payloads), care)
         return result
-    count = 0
-    for part in _slices(payloads):
-        for index, pushed in enumerate(_deliver(part), count):
+    count, care = 0, care if on_commit else _without_outbox(care)
+    for part in slices(payloads):
+        for index, pushed in enumerate(_deliver(part, care), count):
             if pushed is None:
                 result._veto(index)
         count += len(part)
     return result
 
 
-def _flush(payloads: Sequence[Payload]) -> None:
-    for part in _slices(payloads):
-        _deliver(part)
+def _without_outbox(care: Care) -> Care:
+    """A push that waits for no transaction belongs to none."""
+    return Care(replicas=care.replicas) if care.outbox else care
 
 
-def _slices(payloads: Iterable[Payload]) -> Iterator[list[Payload]]:
-    iterator = iter(payloads)
-    while part := list(islice(iterator, SLICE)):
-        yield part
+def _is_kept(care: Care) -> bool:
+    """What is lost with the process anyway needs no row that outlives it."""
+    return care.outbox and adapters.get().persistent
 
 
-def _deliver(payloads: Sequence[Payload]) -> list[Payload | None]:
-    """Client links and push. What passes is pushed even where the link of another payload raised.
-
-    Returns:
-        What was pushed, None for each payload that a link vetoed.
-    """
-    passed, trouble = _pass(payloads)
-    ready = [payload for payload in passed if payload is not None]
-    if ready:
-        adapters.get().push(ready)
-        if signals.job_enqueued.receivers:
-            _announce(ready)
-    if trouble is not None:
-        raise trouble
-    return passed
-
-
-def _pass(payloads: Sequence[Payload]) -> tuple[list[Payload | None], Exception | None]:
-    chain = _chain()
-    now = clock.now()
-    passed: list[Payload | None] = []
-    trouble: Exception | None = None
+def _hold(payloads: Sequence[Payload], care: Care) -> None:
     for payload in payloads:
-        try:
-            accepted = chain(payload)
-            passed.append(_verify(_stamp(accepted, now)) if accepted is not None else None)
-        except Exception as error:  # noqa: BLE001 - raised by _deliver, after the push of the others
-            trouble = trouble or error
-            passed.append(None)
-    return passed, trouble
+        refuse_unusable(payload)
+    if _is_kept(care):
+        from kiq_django.outbox import sending  # models, which cannot be imported before the apps are
+
+        transactions.hold(payloads, sending.enter(payloads, care.replicas))
+    else:
+        transactions.hold(payloads, _flush(care.replicas))
 
 
 @cache
-def _chain() -> middleware.Endpoint:
-    return middleware.compose(plugins.client_links(), _accept)
+def _flush(replicas: int) -> transactions.Flush:
+    """One object for all jobs of a kind: what is held with the same is handed over in one call."""
+    return partial(_flush_all, replicas)
 
 
-@cache
-def _achain() -> middleware.AsyncEndpoint:
-    return middleware.acompose(plugins.client_links(), _aaccept)
+def _flush_all(replicas: int, payloads: Sequence[Payload]) -> None:
+    for part in slices(payloads):
+        deliver(part, replicas)
 
 
-conf.on_reset(_chain.cache_clear)
-conf.on_reset(_achain.cache_clear)
+def _deliver(payloads: Sequence[Payload], care: Care) -> Sequence[Payload | None]:
+    if _is_kept(care):
+        from kiq_django.outbox import sending
 
-
-def _accept(payload: Payload) -> Payload:
-    return payload
-
-
-async def _aaccept(payload: Payload) -> Payload:
-    return payload
-
-
-def _stamp(payload: Payload, now: float) -> Payload:
-    """A time that is not ahead means now. Only what goes to a queue has `enqueued_at`."""
-    at = payload.at
-    if at is None:
-        return wire.outgoing(Payload({**payload.document, "enqueued_at": now}))  # `evolve` in short, on the hot path
-    if at <= now:
-        return wire.outgoing(payload.evolve(at=ABSENT, enqueued_at=now))
-    return wire.outgoing(payload)
-
-
-def _verify(payload: Payload) -> Payload:
-    """Refuse what cannot be pushed; at the call too if the push waits, since after the commit is late."""
-    size, limit = len(payload.encode()), conf.get().limits.payload
-    if size > limit:
-        raise PayloadError(
-            f"The payload of {payload.name} has {size:,} bytes, more than KIQ['LIMITS']['payload'] allows "
-            f"({limit:,}). Store the data, and pass its id"
-        )
-    if payload.at is not None and not adapters.get().schedules:
-        raise Unsupported(
-            f"KIQ['ADAPTER'] {conf.get().adapter!r} cannot run {payload.name} later. "
-            "Enqueue it without a time, or choose 'redis', 'threads' or 'test'"
-        )
-    return payload
-
-
-def _announce(pushed: Iterable[Payload]) -> None:
-    for payload in pushed:
-        definition = registry.find(payload.name)
-        signals.send(signals.job_enqueued, definition and definition.sender, payload=payload)
+        return sending.deliver_or_keep(payloads, care.replicas)
+    return deliver(payloads, care.replicas)

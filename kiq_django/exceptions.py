@@ -57,6 +57,13 @@ class StoreRefused(StoreError):  # noqa: N818
     """Redis answered, and refused: full, read-only, cannot persist, or no permission. Nothing was written."""
 
 
+class NotReplicated(StoreError):  # noqa: N818
+    """The jobs are stored and will run, but fewer replicas than wanted have them: a failover now could lose them.
+
+    Enqueueing again would run them twice.
+    """
+
+
 class JobTimeout(KiqError):  # noqa: N818
     """A job ran longer than its `timeout`."""
 

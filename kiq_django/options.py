@@ -102,6 +102,10 @@ class JobOptions:
     """Seconds after which `JobTimeout` is raised inside the job."""
     on_commit: bool = True
     """Push after the open database transactions commit."""
+    outbox: bool = False
+    """Keep it in the database, with the rows of its transaction, until Redis has it."""
+    wait_replicas: int = 0
+    """Replicas of Redis that must have it before its push counts as done."""
     retry_in: Callable[..., Any] | None = None
     """`retry_in(count, error)`: seconds until the next retry, `Discard` or `Kill`, or None for the usual
     delay. `count` is 0 before the first retry."""
@@ -137,6 +141,10 @@ def _is_flag_or_count(value: Any) -> bool:
     return isinstance(value, int) and value >= 0
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 def _is_duration(value: Any) -> bool:
     return value is None or (_is_number(value) and 0 < value <= LONGEST)
 
@@ -167,6 +175,8 @@ CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "tags": (_tuple_of(_is_text), "a list of texts"),
     "timeout": (_is_duration, "seconds (at most 1,000,000,000) or None"),
     "on_commit": (_is_flag, "True or False"),
+    "outbox": (_is_flag, "True or False"),
+    "wait_replicas": (_is_count, "a number of replicas"),
     "retry_in": (_is_hook, "a function of the retry number and the error"),
     "retry_on": (_tuple_of(lambda rule: isinstance(rule, RetryOn)), "a list of RetryOn(SomeError, ...)"),
     "discard_on": (_tuple_of(_is_error_class), "a list of exception classes"),

@@ -6,13 +6,14 @@ those of `KIQ["MIDDLEWARE"]` as listed. So a feature that seals payloads stands 
 sealed, and nothing reads before it has opened.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from django.apps import apps
 from django.utils.module_loading import import_string
 
 from kiq_django import conf
@@ -40,16 +41,19 @@ class Feature:
     """Factories of threads that live as long as the worker."""
     checks: tuple[Callable[..., Any], ...] = ()
     """System checks."""
+    points: Callable[[], Iterable[Any]] | None = None
+    """What needs attention just now, as `api.points.Point`: for the Overview and `manage.py kiq doctor`."""
 
 
 @cache
 def features() -> tuple[Feature, ...]:
-    """The features in force, in the order of the settings.
+    """The features in force: those that installed apps bring along (`kiq_feature` of their AppConfig, a dotted path),
+    then those of the settings in their order.
 
     Raises:
         ConfigurationError: a path leads to no feature, or two features own one option.
     """
-    loaded = tuple(_load(path) for path in conf.get().features)
+    loaded = tuple(_load(path) for path in (*_of_apps(), *conf.get().features))
     _refuse_shared_options(loaded)
     return loaded
 
@@ -87,6 +91,11 @@ def refuse_unknown_options(job: str, given: Mapping[str, Any]) -> None:
                 f"Job {job} has the unknown option {option!r}. {conf.did_you_mean(option, known)} "
                 "(an option of a feature needs that feature in KIQ['FEATURES'])"
             )
+
+
+def _of_apps() -> list[str]:
+    found = (getattr(config, "kiq_feature", "") for config in apps.get_app_configs())
+    return [path for path in found if path]
 
 
 def _load(path: str) -> Feature:

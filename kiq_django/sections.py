@@ -56,6 +56,10 @@ class Defaults:
     """Seconds after which `JobTimeout` is raised inside a running job; None is never."""
     on_commit: bool = setting(flag, default=True)
     """Push after the open database transactions commit."""
+    outbox: bool = setting(flag, default=False)
+    """Keep jobs in the database, with the rows of their transaction, until Redis has them (`kiq_django.outbox`)."""
+    wait_replicas: int = setting(whole(0, "a whole number, 0 or more"), 0)
+    """Replicas of Redis that must have a job before its push counts as done."""
     backtrace: bool | int = setting(flag_or_count, default=False)
     """Keep the traceback of a failure in the payload: all of it, or that many lines."""
 
@@ -104,6 +108,8 @@ class Limits:
 
     payload: int = setting(whole(1, "bytes"), 1_048_576)
     """Bytes of a payload above which `enqueue` refuses."""
+    replica_seconds: float = setting(positive_seconds, 1)
+    """Seconds that a push waits for the replicas that `wait_replicas` wants; less than the connection's time limit."""
     dead_jobs: int = setting(whole(1, "a whole number above 0"), 10_000)
     """Jobs kept in the dead set; the oldest go first."""
     dead_seconds: float = setting(positive_seconds, 180 * DAY)

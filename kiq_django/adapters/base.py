@@ -33,6 +33,28 @@ class Adapter(ABC):
         """`push` from an event loop."""
         await sync_to_async(self.push, thread_sensitive=True)(payloads)
 
+    def push_with_care(self, payloads: Sequence[Payload], *, once: bool = False, replicas: int = 0) -> Sequence[bool]:
+        """As `push`, with promises that cost more. An adapter that knows no such thing pushes.
+
+        Args:
+            once: what an earlier call took over is not taken again, by its id.
+            replicas: so many replicas of the server must have them.
+
+        Returns:
+            For each whether it was taken over by this call.
+
+        Raises:
+            NotReplicated: all are taken over, and fewer replicas have them.
+            StoreError: they were not, or perhaps not, taken over.
+        """
+        del once, replicas
+        self.push(payloads)
+        return [True] * len(payloads)
+
+    def forget(self, jids: Sequence[str]) -> None:
+        """Nobody will ask again to push these `once`."""
+        return
+
     def close(self) -> None:
         """The settings changed, or the process ends: finish what can be finished."""
         return

@@ -30,6 +30,17 @@ class RedisAdapter(Adapter):
             payloads = [payload for payload in payloads if TASK not in payload.document]
         await room.queues.apush([_entry(payload) for payload in payloads])
 
+    def push_with_care(self, payloads: Sequence[Payload], *, once: bool = False, replicas: int = 0) -> Sequence[bool]:
+        deliveries = store.get().deliveries
+        jobs = [(_task_entry if TASK in payload.document else _entry)(payload) for payload in payloads]
+        if once:
+            return deliveries.push_once([payload.jid for payload in payloads], jobs, replicas)
+        deliveries.push(jobs, replicas)
+        return [True] * len(payloads)
+
+    def forget(self, jids: Sequence[str]) -> None:
+        store.get().deliveries.forget(jids)
+
 
 def _task_entry(payload: Payload) -> TaskEntry:
     """It is pushed in the same step as its record is made."""

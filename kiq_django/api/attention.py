@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from kiq_django import conf
-from kiq_django.api import process_points, queue_findings, redis_points, work_findings
+from kiq_django.api import feature_points, process_points, queue_findings, redis_points, work_findings
 from kiq_django.api.points import Level, Point, by_gravity, gravest
 from kiq_django.api.situation import Situation, look
 from kiq_django.api.usual import Evidence
@@ -83,6 +83,7 @@ def _all(situation: Situation, queues: Sequence[Point], evidence: Evidence) -> I
     yield from queues
     yield from process_points.unresponsive(situation.members)
     yield from work_findings.find(situation, evidence)
+    yield from feature_points.find()
     yield from process_points.mixed(situation)
     yield from process_points.clocks(situation)
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from kiq_django import conf, plugins
 from kiq_django import store as stores
-from kiq_django.api import redis_points
+from kiq_django.api import feature_points, redis_points
 from kiq_django.api.points import Level, Point, manage
 from kiq_django.api.processes import ProcessSet
 from kiq_django.api.queues import Queue, QueueSummary
@@ -43,7 +43,7 @@ def diagnose() -> list[Finding]:
         conf.get()
     except ConfigurationError as error:
         return [*software(), Finding("settings", "error", str(error), _("Correct KIQ in the settings"))]
-    return [*software(), *configuration(), *_redis()]
+    return [*software(), *configuration(), *_redis(), *_of_features()]
 
 
 def software() -> list[Finding]:
@@ -69,6 +69,13 @@ def _features() -> Finding:
         return Finding("features", "ok", ", ".join(feature.name for feature in plugins.features()) or _("none"))
     except ConfigurationError as error:
         return Finding("features", "error", str(error))
+
+
+def _of_features() -> list[Finding]:
+    try:
+        return [*map(_finding, feature_points.find())]
+    except ConfigurationError:  # told by `configuration`
+        return []
 
 
 def server(store: Store) -> list[Finding]:

@@ -57,6 +57,8 @@ def job(
     tags: Sequence[str] = ...,
     timeout: float | None = ...,
     on_commit: bool = ...,
+    outbox: bool = ...,
+    wait_replicas: int = ...,
     retry_in: Callable[..., Any] | None = ...,
     retry_on: RetryOn | Sequence[RetryOn] = ...,
     discard_on: type[BaseException] | Sequence[type[BaseException]] = ...,

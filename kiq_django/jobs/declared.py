@@ -65,7 +65,7 @@ class Job(Generic[P, R]):
         """`enqueue` from async code. It waits for the commit as `enqueue` does, where a transaction is open."""
         plan = self._planned()
         payload = self._payload(plan, args, kwargs, clock.now(), self._at)
-        return await client.apush(payload, on_commit=plan.on_commit)
+        return await client.apush(payload, on_commit=plan.on_commit, care=plan.care)
 
     def enqueue_in(self, delay: Delay, /, *args: P.args, **kwargs: P.kwargs) -> Handle:
         """`enqueue` for later: after a timedelta, or seconds."""
@@ -102,7 +102,7 @@ class Job(Generic[P, R]):
         default = self._at if spread is None else None
         timed = moments.each_its_time(items, default if at is None else at, spread, now=now)
         payloads = (self._payload(plan, *_call(item), now, time, ids.take()) for item, time in timed)
-        return client.push_many(payloads, ids, on_commit=plan.on_commit)
+        return client.push_many(payloads, ids, on_commit=plan.on_commit, care=plan.care)
 
     def perform_now(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it here and return its result, as a worker would: arguments through JSON, server middleware.
@@ -143,7 +143,8 @@ class Job(Generic[P, R]):
 
     def _push(self, args: Sequence[Any], kwargs: Mapping[str, Any], at: float | None) -> Handle:
         plan = self._planned()
-        return client.push(self._payload(plan, args, kwargs, clock.now(), at), on_commit=plan.on_commit)
+        payload = self._payload(plan, args, kwargs, clock.now(), at)
+        return client.push(payload, on_commit=plan.on_commit, care=plan.care)
 
     def _payload(
         self,

@@ -7,8 +7,11 @@ from inspect import Parameter
 from types import MappingProxyType
 from typing import Any
 
+from django.apps import apps
+
 from kiq_django import binding, plugins, sections
 from kiq_django.codec import dumps
+from kiq_django.delivery import Care
 from kiq_django.exceptions import ConfigurationError, PayloadError
 from kiq_django.options import JobOptions
 from kiq_django.registry import Definition
@@ -16,14 +19,15 @@ from kiq_django.registry import Definition
 OWN_OPTIONS = frozenset(each.name for each in fields(JobOptions)) - {"extra"}
 STAY_HERE = frozenset({"timeout", "retry_in", "retry_on", "discard_on", "retries_exhausted", "redact", "aliases"})
 """Options that the worker reads from the declaration; all others travel with the payload."""
+OUTBOX = "kiq_django.outbox"
 HOOKS = ("retry_in", "retries_exhausted")
-FROM_SETTINGS = ("queue", "retry", "on_commit", "backtrace")
+FROM_SETTINGS = ("queue", "retry", "on_commit", "outbox", "wait_replicas", "backtrace")
 
 
 class Plan:
     """What is the same in all payloads of a job under the same settings."""
 
-    __slots__ = ("fields", "on_commit", "queue", "retry", "settings")
+    __slots__ = ("care", "fields", "on_commit", "queue", "retry", "settings")
 
     def __init__(self, name: str, given: Mapping[str, Any], settings: sections.Settings) -> None:
         defaults = {option: getattr(settings.defaults, option) for option in FROM_SETTINGS}
@@ -33,6 +37,7 @@ class Plan:
         self.queue = options.queue
         self.retry = options.retry
         self.on_commit = options.on_commit
+        self.care = _care(name, options)
         self.fields = {**_travelling(options), **_plain(options.extra)}
 
 
@@ -57,6 +62,15 @@ class CallShape:
         """Raise the TypeError that the call would raise in the worker."""
         if kwargs or not self._least <= len(args) <= self._most:
             binding.bind(self._definition.signature, self._definition.target.__name__, args, kwargs)
+
+
+def _care(name: str, options: JobOptions) -> Care:
+    """Refuse an outbox that is not there: nothing would be kept."""
+    if options.outbox and not apps.is_installed(OUTBOX):
+        raise ConfigurationError(
+            f"Job {name} has outbox=True, but {OUTBOX!r} is not in INSTALLED_APPS. Add it, and run manage.py migrate"
+        )
+    return Care(options.outbox, options.wait_replicas)
 
 
 def build_options(given: Mapping[str, Any]) -> JobOptions:

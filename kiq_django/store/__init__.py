@@ -6,6 +6,7 @@ from kiq_django import conf, sections
 from kiq_django.store import connections
 from kiq_django.store.alink import AsyncLink
 from kiq_django.store.counters import Counters
+from kiq_django.store.deliveries import Deliveries
 from kiq_django.store.deploys import Deploys
 from kiq_django.store.flow import Flow
 from kiq_django.store.groups import Groups
@@ -49,6 +50,7 @@ class Store:
         self.search = Search(self.link, self.keys)
         self.records = Records(self.link, self.keys)
         self.tasks = Tasks(self.link, self.keys, self.alink)
+        self.deliveries = Deliveries(self.link, self.keys, self.queues, limits)
         self.groups = Groups(self.link, self.keys)
         self.operations = Operations(self.link, self.keys, self.sets)
         self.unroutable = Unroutable(self.link, self.keys)

@@ -19,15 +19,30 @@ from kiq_django.store.keys import Keys
 Access = Literal["", "R", "W"]
 """`W`: may write, and read nothing back; empty: both."""
 
-CONNECT: Final = ("hello", "ping", "select", "client|setname", "client|id", "multi", "exec", "discard", "info", "time")
+CONNECT: Final = (
+    "hello",
+    "ping",
+    "select",
+    "client|setname",
+    "client|id",
+    "multi",
+    "exec",
+    "discard",
+    "info",
+    "time",
+    "wait",
+)
 """On no key. INFO is in `@dangerous`, because it says much about a server; the check against eviction wants it."""
 READ: Final = (
     "eval", "evalsha", "exists", "hexists", "hget", "hgetall", "hlen", "hmget", "lindex", "llen", "lpos", "lrange",
     "mget", "pttl", "scard", "sismember", "smembers", "zcard", "zcount", "zrange", "zrangebyscore", "zrevrange",
     "zrevrangebyscore", "zscore",
 )  # fmt: skip
-PUSH: Final = ("lpush", "sadd", "zadd")
-RESULTS: Final = ("eval", "evalsha", "exists", "hgetall", "lrange")
+PUSH: Final = ("lpush", "sadd", "zadd", "wait")
+"""WAIT is on no key: it holds up who sends it, until replicas have what was pushed."""
+RESULTS: Final = ("eval", "evalsha", "exists", "hgetall", "lrange", "wait")
+ONCE: Final = ("expire", "lpush", "sadd", "set", "zadd")
+"""What `push.lua` does behind `around/once.lua`."""
 ENTER: Final = ("expire", "hset", "lpush", "ltrim", "rpush", "sadd", "zadd")
 """What `enter.lua` does."""
 ACT: Final = (
@@ -35,7 +50,7 @@ ACT: Final = (
     "set", "srem", "unlink", "zadd", "zrem", "zremrangebyrank", "zremrangebyscore",
 )  # fmt: skip
 """What people do: retry, kill, delete, move, pause, clear, signal a process, mark a deploy, reset totals."""
-WORK: Final = (*ACT, "bitfield", "blmove", "incr", "incrby", "ltrim", "rpop", "zincrby")
+WORK: Final = (*ACT, "bitfield", "blmove", "incr", "incrby", "ltrim", "rpop", "wait", "zincrby")
 NOTE: Final = ("del", "expire", "hset", "set")
 """What a page keeps of what it has counted."""
 UNBLOCK: Final = ("client|unblock",)
@@ -112,10 +127,17 @@ def roles() -> Iterator[Role]:
     reading = (Grant((*CONNECT, *READ), every), Grant(NOTE, COUNTS))
     acting = Grant(ACT, every - ENGINES)
     yield Role("producer", "enqueues jobs, and sees none", (Grant(CONNECT), pushing))
+    yield Role("outbox", "enqueues jobs by way of an outbox, too", (Grant(CONNECT), pushing, *_of_outboxes()))
     yield Role("tasks", "enqueues tasks of django.tasks, and asks for their results", _of_tasks())
     yield Role("dashboard-read", "shows everything, and changes nothing", reading)
     yield Role("dashboard-write", "shows everything, and does what people do", (*reading, acting))
     yield Role("worker", "runs jobs, and enqueues more", (Grant((*CONNECT, *UNBLOCK, *READ, *WORK), every),))
+
+
+def _of_outboxes() -> tuple[Grant, ...]:
+    """What a push notes so that a second one does nothing."""
+    noted = frozenset({"queues", "queue", "job_set:schedule", "delivered"})
+    return Grant(("eval", "evalsha"), noted), Grant(ONCE, noted)
 
 
 def _of_tasks() -> tuple[Grant, ...]:

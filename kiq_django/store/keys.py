@@ -73,6 +73,14 @@ class Keys:
         """Hash: what is known of a job that failed: place, attempts, end (`store/records.py`); expires."""
         return f"{self.prefix}kiq:job:{jid}"
 
+    def delivered(self, queue: str, jid: str) -> str:
+        """String: this job was pushed out of an outbox, whose row may still be there; expires."""
+        return f"{self.prefix}kiq:delivered:{jid}"
+
+    def relay(self) -> str:
+        """String: a worker looks into the outboxes just now; expires within seconds."""
+        return f"{self.prefix}kiq:relay"
+
     def groups(self, name: Literal["retry", "dead"]) -> str:
         """Hash: `done`, `begun`: failures of a set by kind, as last counted and as far as they are counted; expires."""
         return f"{self.prefix}kiq:groups:{name}"

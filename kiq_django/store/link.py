@@ -65,11 +65,24 @@ class Link:
 
         A server that forgot a script (restart, SCRIPT FLUSH) has not run it, so it is sent again whole.
         """
-        replies = self.exchange(commands)
+        return self.told(self._run(commands, ())[0], tolerant)
+
+    def run_before(self, last: tuple[Any, ...], commands: Sequence[tuple[Any, ...]]) -> tuple[list[Any], Any]:
+        """As `run`, with another command behind them in the same round trip.
+
+        Returns:
+            What the scripts answered, and the answer to `last` as the server gives it, be it an error.
+        """
+        replies, (answer,) = self._run(commands, (last,))
+        return self.told(replies, tolerant=False), answer
+
+    def _run(self, commands: Sequence[tuple[Any, ...]], last: Sequence[tuple[Any, ...]]) -> tuple[list[Any], list[Any]]:
+        found = self.exchange([*commands, *last])
+        replies, answer = found[: len(commands)], found[len(commands) :]
         for index, reply in enumerate(replies):
             if isinstance(reply, redis.exceptions.NoScriptError):
-                replies[index] = self.exchange([self.whole(commands[index])])[0]
-        return self.told(replies, tolerant)
+                replies[index], *answer = self.exchange([self.whole(commands[index]), *last])
+        return replies, answer
 
     def send(self, commands: Sequence[tuple[Any, ...]], *, tolerant: bool = False) -> list[Any]:
         """Send commands in one round trip; raises for the first that was refused, the others have run.

@@ -45,15 +45,16 @@ class Queues:
             StoreRefused: Redis is full, read-only or the like. Of several queues the earlier may be pushed.
             StoreUnavailable: Redis is away. Whether it pushed before it went is unknown: nothing is sent twice.
         """
-        if commands := self._pushing(entries):
+        if commands := self.pushing(entries):
             self._link.send(commands)
 
     async def apush(self, entries: Sequence[Entry]) -> None:
         """`push` from an event loop."""
-        if commands := self._pushing(entries):
+        if commands := self.pushing(entries):
             await self._alink.send(commands)
 
-    def _pushing(self, entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
+    def pushing(self, entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
+        """The commands that push jobs."""
         keys = self._keys
         waiting: dict[str, list[bytes]] = {}
         scheduled: dict[str, list[float | bytes]] = {}

@@ -1,6 +1,6 @@
 """The Lua scripts of `lua/`, by name.
 
-On servers that know it (Redis 7, Valkey) each script but `enter` carries `allow-oom`: they free memory, or
+On servers that know it (Redis 7, Valkey) each script but those that push carries `allow-oom`: they free memory, or
 move what is already stored, or renew a lease, so a full Redis can still be drained. Those that only
 read carry `no-writes` as well, and so run on a replica, and while a full disk forbids all writing.
 Redis 6.2 and Dragonfly reject that line.
@@ -16,7 +16,7 @@ SHEBANG = "#!lua flags=allow-oom\n"
 SHEBANG_OF_READERS = "#!lua flags=allow-oom,no-writes\n"
 READERS = frozenset({"locate", "search"})
 SHEBANG_OF_WRITERS = "#!lua\n"
-WRITERS = frozenset({"enter"})
+WRITERS = frozenset({"enter", "push", "once/enter", "once/push"})
 """A full Redis refuses these, as it refuses every push."""
 
 

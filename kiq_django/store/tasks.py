@@ -64,12 +64,12 @@ class Tasks:
             StoreRefused: Redis is full, read-only or the like. Of several the earlier may be pushed.
             StoreUnavailable: Redis is away. Whether it pushed before it went is unknown: nothing is sent twice.
         """
-        self._link.run([self._link.prepare("enter", *self._entering(task)) for task in tasks])
+        self._link.run([self._link.prepare("enter", *entering(self._keys, task)) for task in tasks])
 
     async def aenter(self, tasks: Sequence[TaskEntry]) -> None:
         """`enter` from an event loop, a round trip each."""
         for task in tasks:
-            await self._alink.script("enter", *self._entering(task))
+            await self._alink.script("enter", *entering(self._keys, task))
 
     def begin(self, jid: str, payload: bytes, started_at: float, worker: str) -> TaskRecord:
         """Note that a run has begun, in one round trip.
@@ -106,12 +106,6 @@ class Tasks:
         """`lives` from an event loop."""
         return bool(await self._alink.call("EXISTS", self._keys.process(worker)))
 
-    def _entering(self, task: TaskEntry) -> tuple[list[str], list[Any]]:
-        (queue, raw, at), jid, priority = task
-        keys = self._keys
-        names = [keys.queues(), keys.queue(queue), keys.job_set("schedule", queue), keys.job(queue, jid)]
-        return names, [queue, raw, priority, "" if at is None else at, WAITING, REACH]
-
     def _beginning(self, jid: str, payload: bytes, started_at: float, worker: str) -> list[tuple[Any, ...]]:
         key, running = self._keys.job("", jid), json.dumps({"started_at": started_at, "worker": worker})
         return [
@@ -120,6 +114,13 @@ class Tasks:
             ("EXPIRE", key, WAITING),
             ("HGETALL", key),
         ]
+
+
+def entering(keys: Keys, task: TaskEntry) -> tuple[list[str], list[Any]]:
+    """Keys and arguments of `enter.lua`."""
+    (queue, raw, at), jid, priority = task
+    names = [keys.queues(), keys.queue(queue), keys.job_set("schedule", queue), keys.job(queue, jid)]
+    return names, [queue, raw, priority, "" if at is None else at, WAITING, REACH]
 
 
 def _task_record(jid: str, found: Sequence[bytes]) -> TaskRecord:

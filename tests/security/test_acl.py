@@ -104,7 +104,7 @@ def printed(*arguments, **options):
 
 def test_a_line_for_each_role(kiq):
     lines = printed().splitlines()
-    names = ("producer", "tasks", "dashboard-read", "dashboard-write", "worker")
+    names = ("producer", "outbox", "tasks", "dashboard-read", "dashboard-write", "worker")
     assert [line.split()[:3] for line in lines] == [["ACL", "SETUSER", f"kiq-{name}"] for name in names]
     assert all(">" not in line and "nopass" not in line for line in lines), "no password is printed, and none changed"
     assert printed("worker", "--users", "shop-").split()[2] == "shop-worker"
@@ -236,6 +236,13 @@ def test_a_producer(as_role, prefix):
         note.enqueue_all([(n,) for n in range(2_500)])
         note.using(queue="bulk").enqueue(3)
         store.processes.ping()
+
+
+def test_who_enqueues_by_way_of_an_outbox(as_role, prefix):
+    with as_role("outbox") as store:
+        for _ in range(2):
+            store.deliveries.push_once(["j"], [Entry("a", b"1")])
+            store.deliveries.forget(["j"])
 
 
 def test_who_enqueues_tasks(as_role, prefix):
@@ -416,7 +423,7 @@ KEYS *|SCAN 0|RANDOMKEY|FLUSHALL|FLUSHDB|SWAPDB 0 1|DBSIZE|CONFIG SET dir /tmp|C
 DEBUG SLEEP 0|SCRIPT FLUSH|SCRIPT KILL|SCRIPT LOAD x|FUNCTION FLUSH|SHUTDOWN|SAVE|BGSAVE|BGREWRITEAOF|REPLICAOF h 1
 MODULE LOAD /tmp/x.so|MODULE LIST|ACL LIST|ACL SETUSER x|ACL GETUSER default|CLIENT LIST|CLIENT KILL ID 1|CLIENT PAUSE 1
 CLIENT NO-EVICT on|MONITOR|SLOWLOG GET|LATENCY LATEST|MIGRATE h 1 k 0 1|RESTORE k 0 x|DUMP k|SORT k|OBJECT HELP|SYNC
-PUBLISH c m|SUBSCRIBE c|PSUBSCRIBE *|CLUSTER INFO|FAILOVER|PSYNC ? -1|WAIT 0 0|RENAME a b|COPY a b|MOVE a 1|GETDEL other
+PUBLISH c m|SUBSCRIBE c|PSUBSCRIBE *|CLUSTER INFO|FAILOVER|PSYNC ? -1|RENAME a b|COPY a b|MOVE a 1|GETDEL other
 GET session:abc|SET other x|APPEND other x|LRANGE other 0 1|EVAL x 1 other|SUNION a b|TOUCH other|PERSIST other
 """.strip()
     .replace("\n", "|")

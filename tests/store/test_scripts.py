@@ -36,6 +36,7 @@ COMMANDS = {
     "RPOP": FIRST,
     "RPUSH": FIRST,
     "SADD": FIRST,
+    "SET": FIRST,
     "SISMEMBER": FIRST,
     "SREM": FIRST,
     "TIME": NONE,
@@ -304,7 +305,17 @@ def enter(store):
     assert store.tasks.read("k").payload == b"later"
 
 
-SCENES |= {scene.__name__: scene for scene in (enter,)}
+def push(store):
+    yield
+    store.deliveries.push_once(["j", "k"], [Entry("a", b"1"), Entry("a", b"later", 7.5)])
+    assert store.deliveries.push_once(["j", "l"], [Entry("a", b"1"), Entry("a", b"2")]) == [False, True]
+    assert store.queues.page("a", 0, 9) == [b"1", b"2"]
+    assert store.sets.page("schedule", 0, 9) == [(b"later", 7.5)]
+    keys = [store.keys.queues(), store.keys.queue("b"), store.keys.job_set("schedule")]
+    assert store.link.script("push", keys, ["b", b"alone", ""]) == 1
+
+
+SCENES |= {scene.__name__: scene for scene in (enter, push)}
 
 
 @pytest.fixture(params=scripts.names())

@@ -1,0 +1,184 @@
+"""From a payload to the adapter: client links, the size limit, the push; plainly, or with more care."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+
+from kiq_django import adapters, clock, conf, middleware, plugins, registry, signals, wire
+from kiq_django.exceptions import NotReplicated, PayloadError, Unsupported
+from kiq_django.payload import ABSENT, Payload
+
+SLICE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """What a job asks of its push beyond a plain one."""
+
+    outbox: bool = False
+    """Keep it in the database, with the rows of the transaction that it belongs to, until it is in Redis."""
+    replicas: int = 0
+    """Replicas of Redis that must have it before the push counts as done."""
+
+
+PLAIN = Care()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of payloads that somebody keeps until they are delivered."""
+
+    passed: list[Payload | None]
+    """What was pushed; None for what a link vetoed or stopped."""
+    settled: list[str]
+    """Ids that need no further push: taken over, now or by an earlier call, or vetoed."""
+    trouble: Exception | None
+    """What the first client link raised; its payload is not settled."""
+
+
+def deliver(payloads: Sequence[Payload], replicas: int = 0) -> list[Payload | None]:
+    """Client links and push. What passes is pushed even where the link of another payload raised.
+
+    Returns:
+        What was pushed, None for each payload that a link vetoed.
+
+    Raises:
+        NotReplicated: all are pushed, and fewer than `replicas` have them.
+    """
+    passed, troubles = _pass(payloads)
+    ready = [payload for payload in passed if payload is not None]
+    if ready:
+        _push(ready, replicas)
+    for trouble in troubles.values():
+        raise trouble
+    return passed
+
+
+async def adeliver(payload: Payload) -> Payload | None:
+    """`deliver` of one from an event loop."""
+    accepted = await _achain()(payload)
+    if accepted is None:
+        return None
+    pushed = _verify(_stamp(accepted, clock.now()))
+    await adapters.get().apush([pushed])
+    if signals.job_enqueued.receivers:
+        _announce([pushed])
+    return pushed
+
+
+def deliver_once(payloads: Sequence[Payload], replicas: int = 0) -> Delivered:
+    """As `deliver`, for payloads that an earlier call may have pushed: those are not pushed again.
+
+    Raises:
+        NotReplicated, StoreError: nothing is known to be settled.
+    """
+    passed, troubles = _pass(payloads)
+    ready = [payload for payload in passed if payload is not None]
+    if ready:
+        taken = adapters.get().push_with_care(ready, once=True, replicas=replicas)
+        if signals.job_enqueued.receivers:
+            _announce(payload for payload, is_new in zip(ready, taken, strict=True) if is_new)
+    settled = [payload.jid for index, payload in enumerate(payloads) if index not in troubles]
+    return Delivered(passed, settled, next(iter(troubles.values()), None))
+
+
+def refuse_unusable(payload: Payload) -> None:
+    """Raise at once what a push after the commit would raise too late.
+
+    Raises:
+        PayloadError: it is larger than `KIQ["LIMITS"]["payload"]`, or not JSON.
+        Unsupported: it is scheduled, and the adapter has no schedule.
+    """
+    _verify(_stamp(payload, clock.now()))
+
+
+def slices(payloads: Iterable[Payload]) -> Iterator[list[Payload]]:
+    """A thousand at a time."""
+    iterator = iter(payloads)
+    while part := list(islice(iterator, SLICE)):
+        yield part
+
+
+def _push(ready: Sequence[Payload], replicas: int) -> None:
+    adapter = adapters.get()
+    try:
+        if replicas:
+            adapter.push_with_care(ready, replicas=replicas)
+        else:
+            adapter.push(ready)
+    except NotReplicated:  # they are pushed all the same
+        _announce(ready)
+        raise
+    if signals.job_enqueued.receivers:
+        _announce(ready)
+
+
+def _pass(payloads: Sequence[Payload]) -> tuple[list[Payload | None], dict[int, Exception]]:
+    """What is to be pushed, None for what is not, and the errors among those by their index."""
+    chain = _chain()
+    now = clock.now()
+    passed: list[Payload | None] = []
+    troubles: dict[int, Exception] = {}
+    for payload in payloads:
+        try:
+            accepted = chain(payload)
+            passed.append(_verify(_stamp(accepted, now)) if accepted is not None else None)
+        except Exception as error:  # noqa: BLE001 - raised after the push of the others
+            troubles[len(passed)] = error
+            passed.append(None)
+    return passed, troubles
+
+
+@cache
+def _chain() -> middleware.Endpoint:
+    return middleware.compose(plugins.client_links(), _accept)
+
+
+@cache
+def _achain() -> middleware.AsyncEndpoint:
+    return middleware.acompose(plugins.client_links(), _aaccept)
+
+
+conf.on_reset(_chain.cache_clear)
+conf.on_reset(_achain.cache_clear)
+
+
+def _accept(payload: Payload) -> Payload:
+    return payload
+
+
+async def _aaccept(payload: Payload) -> Payload:
+    return payload
+
+
+def _stamp(payload: Payload, now: float) -> Payload:
+    """A time that is not ahead means now. Only what goes to a queue has `enqueued_at`."""
+    at = payload.at
+    if at is None:
+        return wire.outgoing(Payload({**payload.document, "enqueued_at": now}))  # `evolve` in short, on the hot path
+    if at <= now:
+        return wire.outgoing(payload.evolve(at=ABSENT, enqueued_at=now))
+    return wire.outgoing(payload)
+
+
+def _verify(payload: Payload) -> Payload:
+    """Refuse what cannot be pushed; at the call too if the push waits, since after the commit is late."""
+    size, limit = len(payload.encode()), conf.get().limits.payload
+    if size > limit:
+        raise PayloadError(
+            f"The payload of {payload.name} has {size:,} bytes, more than KIQ['LIMITS']['payload'] allows "
+            f"({limit:,}). Store the data, and pass its id"
+        )
+    if payload.at is not None and not adapters.get().schedules:
+        raise Unsupported(
+            f"KIQ['ADAPTER'] {conf.get().adapter!r} cannot run {payload.name} later. "
+            "Enqueue it without a time, or choose 'redis', 'threads' or 'test'"
+        )
+    return payload
+
+
+def _announce(pushed: Iterable[Payload]) -> None:
+    for payload in pushed:
+        definition = registry.find(payload.name)
+        signals.send(signals.job_enqueued, definition and definition.sender, payload=payload)
