@@ -145,8 +145,13 @@ CONTESTANTS: Sequence[Contestant] = (
         worker=lambda p, c: ["django-admin", "run_redis_tasks", "--continuous", "-v", "0"],
     ),
     Contestant(
-        name="threadmill", survives="?", client="tasks_jobs.py", python=(3, 14), packages=("threadmill", "django>=6.1"),
+        name="django-vtasks", survives="yes", client="vtasks_jobs.py", python=(3, 12), speed=2_000, asynchronous=True, most=10_000,
+        packages=("django-vtasks[valkey]", "django>=6.0"), environment={"DJANGO_SETTINGS_MODULE": "vtasks_settings"}, processes=False,
+        worker=lambda p, c: ["django-admin", "runworker", "--queue", "default", "--concurrency", str(c)],
+    ),
+    Contestant(
+        name="threadmill", survives="?", client="tasks_jobs.py", python=(3, 14), packages=("threadmill[redis]", "django>=6.1"),
         environment={"DJANGO_SETTINGS_MODULE": "threadmill_settings"},
-        worker=lambda p, c: ["threadmill", "worker", "-w", str(p), "-t", str(c)],
+        worker=lambda p, c: ["django-admin", "threadmill", "worker", "-w", str(p), "-t", str(c)],
     ),
 )  # fmt: skip

@@ -24,10 +24,14 @@ class Setting:
     every: int = 100
     lines: bool = False
     """With a log line or more about each job."""
+    recovery: int = 0
+    """Seconds after which a job of a dead worker should run again, where that can be said; 0 leaves the defaults."""
 
     def variables(self, contestant: Contestant, concurrency: int = 10) -> dict[str, str]:
         """For the contestant's processes."""
-        more = contestant.log_lines[0] if self.lines and contestant.log_lines else {}
+        more = dict(contestant.log_lines[0]) if self.lines and contestant.log_lines else {}
+        if self.recovery:
+            more["BENCH_RECOVERY"] = str(self.recovery)
         return environments.variables(contestant, {
             "BENCH_REDIS": self.redis, "BENCH_POSTGRES": self.postgres, "BENCH_DIRECTORY": str(self.directory),
             "BENCH_EVERY": str(self.every), "BENCH_CONCURRENCY": str(concurrency), **more,

@@ -29,6 +29,7 @@ async def mark(ctx: dict[str, Any], number: int) -> None:
 class WorkerSettings:
     functions = [func(each, keep_result=0) for each in (empty, clock, nap, mark)]
     redis_settings = REDIS
+    job_timeout = int(os.environ.get("BENCH_RECOVERY", "300"))
     poll_delay = 0.01  # the default of 0.5 s is for few jobs
     max_jobs = int(os.environ.get("BENCH_CONCURRENCY", "10"))
 

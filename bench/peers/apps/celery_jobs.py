@@ -13,7 +13,7 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=64,  # what the manual's page on optimizing suggests for many short tasks
     broker_connection_retry_on_startup=True,
-    broker_transport_options={"visibility_timeout": int(os.environ.get("BENCH_VISIBILITY", "3600"))},
+    broker_transport_options={"visibility_timeout": int(os.environ.get("BENCH_RECOVERY", "3600"))},
     worker_hijack_root_logger=True,
 )
 

@@ -2,13 +2,14 @@
 
 import os
 
+RECOVERY = int(os.environ.get("BENCH_RECOVERY", "120"))
 SECRET_KEY = "bench"
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django_q"]
 Q_CLUSTER = {
     "name": "bench",
     "workers": int(os.environ.get("BENCH_CONCURRENCY", "2")),
-    "timeout": 60,
-    "retry": 120,
+    "timeout": RECOVERY - 1,
+    "retry": RECOVERY,
     "queue_limit": 500,
     "save_limit": -1,  # successes are not saved
     "bulk": 10,

@@ -5,5 +5,7 @@ import os
 SECRET_KEY = "bench"
 INSTALLED_APPS = ["kiq_django"]
 KIQ = {"REDIS": os.environ["BENCH_REDIS"]}
+if recovery := os.environ.get("BENCH_RECOVERY"):
+    KIQ["WORKER"] = {"heartbeat": int(recovery) / 5, "lease": int(recovery)}
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 USE_TZ = True

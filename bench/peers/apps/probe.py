@@ -79,7 +79,7 @@ async def anap(milliseconds: float) -> None:
 
 def mark(number: int) -> None:
     """Work for a moment, then note that this very job ran."""
-    time.sleep(0.005)
+    time.sleep(0.02)
     notes.write("marks", f"{number}\n")
 
 

@@ -49,7 +49,7 @@ end
 class Mark
   include Sidekiq::Job
   def perform(number)
-    sleep(0.005)
+    sleep(0.02)
     Probe.write("marks", "#{number}\n")
   end
 end

@@ -6,7 +6,7 @@ from typing import Any
 import probe
 from taskiq_redis import RedisStreamBroker
 
-broker = RedisStreamBroker(os.environ["BENCH_REDIS"])
+broker = RedisStreamBroker(os.environ["BENCH_REDIS"], idle_timeout=int(os.environ.get("BENCH_RECOVERY", "600")) * 1000)
 
 KINDS = {
     "empty": broker.task(task_name="empty")(probe.empty),
