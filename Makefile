@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& { echo "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format types floors conformance kills chaos chaos-ci chaos-night chaos-mutants roles bench-dashboard messages shots clean
+.PHONY: help env demo test lint format types floors conformance kills chaos chaos-ci chaos-night chaos-mutants roles bench-dashboard messages shots clean bench bench-growth chaos-peers
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -74,6 +74,15 @@ chaos-mutants: $(STAMP)  ## Give the product one bug after the other: each must 
 
 roles: $(STAMP)  ## Run the tests with the least rights: each part of the product as the user of Redis that it should have.
 	KIQ_TEST_ROLES=1 $(BIN)/python -m pytest --ignore tests/browser $(PYTEST_ARGS)
+
+bench: $(STAMP)  ## Measure us beside Sidekiq, Celery and the others on the same servers (an hour); BENCH_ARGS=… as bench.peers takes them.
+	$(BIN)/python -m bench.peers $(BENCH_ARGS)
+
+bench-growth: $(STAMP)  ## Measure what a job costs with up to a million waiting, 1,000 queues, 100 kB a payload.
+	$(BIN)/python -m bench.growth
+
+chaos-peers: $(STAMP)  ## Kill everybody's workers and Redis the same way, and count what is lost.
+	$(BIN)/python -m bench.peers.kills
 
 bench-dashboard: $(STAMP)  ## Measure every page of the dashboard over a million jobs.
 	$(BIN)/python -m bench.dashboard

@@ -65,7 +65,9 @@ def main() -> None:
 
 def _waiting(most: int) -> None:
     job, memory = _job(), _memory()
-    print(f"\n| jobs waiting | enqueued in bulk, jobs/s | bytes of Redis a job | {HEAD} |\n|---|---|---|---|---|---|---|")
+    print(
+        f"\n| jobs waiting | enqueued in bulk, jobs/s | bytes of Redis a job | {HEAD} |\n|---|---|---|---|---|---|---|"
+    )
     for number in _steps(1_000, most):
         _flush()
         began = time.perf_counter()

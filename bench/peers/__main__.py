@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.peers import environments, measures, table
-from bench.peers.contestant import CONTESTANTS, Contestant
+from bench.peers.contestant import Contestant
+from bench.peers.contestants import CONTESTANTS
 
 Results = dict[str, dict[str, list[measures.Figures]]]
 
@@ -22,7 +23,9 @@ Results = dict[str, dict[str, list[measures.Figures]]]
 def main() -> int:
     """Run what was asked for. Returns 1 when one of ours failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="Contestants whose name begins so; repeatable.")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="Contestants whose name begins so; repeatable."
+    )
     parser.add_argument("--measures", default=",".join(measures.MEASURES), help="Separated by commas.")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="Fewer jobs.")

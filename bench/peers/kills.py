@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.peers import environments, servers
-from bench.peers.contestant import CONTESTANTS, Contestant
+from bench.peers.contestant import Contestant
+from bench.peers.contestants import CONTESTANTS
 from bench.peers.worker import Setting, Worker, client, prepare
 
 APPEND_ONLY = ("--save", "", "--appendonly", "yes", "--appendfsync", "everysec")
@@ -79,7 +80,10 @@ def run(contestant: Contestant, *, jobs: int, kills: int, redis_kills: int, reco
 
 
 def _drain(contestant: Contestant, setting: Setting, worker: Worker, jobs: int, recovery: int) -> Worker:
-    """Wait until everything ran, or nothing did for long enough. A worker that gave up is started again, as a supervisor would."""
+    """Wait until everything ran, or nothing did for long enough.
+
+    A worker that gave up is started again, as a supervisor would.
+    """
     quiet_since, seen = time.monotonic(), 0
     while (ran := len(_marks(setting.directory))) < jobs and time.monotonic() - quiet_since < 3 * recovery + 20:
         if ran > seen:

@@ -1,4 +1,4 @@
-"""A line to Redis with a delay in each direction: `python -m bench.peers.link TARGET_PORT MILLISECONDS` prints its port.
+"""A line to Redis with a delay in each direction: `python -m bench.peers.link PORT MILLISECONDS` prints its own port.
 
 A program of its own, so that its work is not done by who is measured. `select` sleeps to the microsecond, where an
 event loop of asyncio would sleep to the millisecond.

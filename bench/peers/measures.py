@@ -44,7 +44,9 @@ QUICK = Scale(drain=10_000, seconds=2, single=1_000, samples=50, paced=500, pati
 
 
 @contextmanager
-def place(contestant: Contestant, *, every: int = 100, lines: bool = False, link: float = 0.0) -> Iterator[tuple[Setting, servers.Redis]]:
+def place(
+    contestant: Contestant, *, every: int = 100, lines: bool = False, link: float = 0.0
+) -> Iterator[tuple[Setting, servers.Redis]]:
     """Empty servers, a directory for notes, and where to find them."""
     with ExitStack() as stack:
         redis = stack.enter_context(servers.redis())
@@ -90,7 +92,15 @@ def enqueue(contestant: Contestant, scale: Scale) -> Figures:
     return figures
 
 
-def drain(contestant: Contestant, scale: Scale, *, processes: int = 1, concurrency: int = 10, lines: bool = False, link: float = 0.0) -> Figures:
+def drain(
+    contestant: Contestant,
+    scale: Scale,
+    *,
+    processes: int = 1,
+    concurrency: int = 10,
+    lines: bool = False,
+    link: float = 0.0,
+) -> Figures:
     """Jobs a second of empty jobs that were waiting, and what 1,000 of them cost."""
     number = scale.jobs(contestant)
     every = max(1, number // SLICES)
@@ -98,7 +108,9 @@ def drain(contestant: Contestant, scale: Scale, *, processes: int = 1, concurren
         client(contestant, setting, "fill", str(number))
         commands, server = redis.commands(), redis.cpu()
         began = time.monotonic()
-        with _working(contestant, setting, processes=processes, concurrency=min(concurrency, contestant.most)) as worker:
+        with _working(
+            contestant, setting, processes=processes, concurrency=min(concurrency, contestant.most)
+        ) as worker:
             while progress(setting.directory) is None:
                 if time.monotonic() > began + scale.patience or worker.process.poll() is not None:
                     raise RuntimeError(f"no job ran: {worker.log.read_text(errors='replace')[-3000:]}")
@@ -127,7 +139,10 @@ def loaded_latency(contestant: Contestant, scale: Scale) -> Figures:
 
 
 def _delays(contestant: Contestant, number: int, kind: str, argument: str, gap: float, scale: Scale) -> Figures:
-    with place(contestant) as (setting, _), _working(contestant, setting, concurrency=min(10, contestant.most)) as worker:
+    with (
+        place(contestant) as (setting, _),
+        _working(contestant, setting, concurrency=min(10, contestant.most)) as worker,
+    ):
         _awake(contestant, setting, worker, scale.patience)
         client(contestant, setting, "paced", str(number), kind, argument, str(gap))
         wanted = number if kind == "clock" else number // 10

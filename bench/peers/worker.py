@@ -57,7 +57,9 @@ def prepare(contestant: Contestant, setting: Setting) -> None:
 
 
 def _run(command: list[str], variables: dict[str, str], timeout: float) -> str:
-    done = subprocess.run(command, env=variables, cwd=APPS, capture_output=True, text=True, timeout=timeout, check=False)
+    done = subprocess.run(
+        command, env=variables, cwd=APPS, capture_output=True, text=True, timeout=timeout, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     return done.stdout
@@ -69,7 +71,7 @@ class Worker:
     def __init__(self, contestant: Contestant, setting: Setting, *, processes: int = 1, concurrency: int = 10) -> None:
         self.setting = setting
         variables = setting.variables(contestant, concurrency)
-        words = [variables["BENCH_REDIS"] if word == "$BENCH_REDIS" else word for word in contestant.worker(processes, concurrency)]
+        words = [word.replace("$BENCH_REDIS", setting.redis) for word in contestant.worker(processes, concurrency)]
         if contestant.name.startswith("kiq_django") and not setting.lines:
             words += ["-v", "0"]
         elif setting.lines and contestant.log_lines:
@@ -96,10 +98,8 @@ class Worker:
         """TERM, then KILL."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(8)
-        except subprocess.TimeoutExpired:
-            pass
         self.kill()
 
     def kill(self) -> None:

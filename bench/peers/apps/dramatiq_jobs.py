@@ -8,7 +8,9 @@ import probe
 from dramatiq.brokers.redis import RedisBroker
 
 RECOVERY = int(os.environ.get("BENCH_RECOVERY", "60"))
-dramatiq.set_broker(RedisBroker(url=os.environ["BENCH_REDIS"], heartbeat_timeout=RECOVERY * 1000, maintenance_chance=100_000))
+dramatiq.set_broker(
+    RedisBroker(url=os.environ["BENCH_REDIS"], heartbeat_timeout=RECOVERY * 1000, maintenance_chance=100_000)
+)
 
 KINDS = {
     "empty": dramatiq.actor(actor_name="empty")(probe.empty),

@@ -118,7 +118,9 @@ def main(client: Client) -> None:
         told.send(None)
 
 
-async def _run(client: Client, command: str, number: int, kind: str = "empty", argument: str = "", gap: str = "0") -> None:
+async def _run(
+    client: Client, command: str, number: int, kind: str = "empty", argument: str = "", gap: str = "0"
+) -> None:
     if command == "single":
         for each in range(WARM_UP):
             await _awaited(client.one("empty", each))
@@ -144,12 +146,17 @@ async def _fill(client: Client, kind: str, arguments: list[Any]) -> None:
         await _awaited(client.many(kind, arguments[start : start + BULK]))
 
 
+def _rest_until(due: float) -> None:
+    """To the microsecond, which an event loop does not do; nothing else runs in this program."""
+    time.sleep(max(0.0, due - time.perf_counter()))
+
+
 async def _paced(client: Client, number: int, kind: str, gap: float, argument: str) -> None:
     """Enqueue at a steady pace; every tenth job is a `clock`, or all of them."""
     due = time.perf_counter()
     for each in range(number):
         due += gap
-        time.sleep(max(0.0, due - time.perf_counter()))
+        _rest_until(due)
         if kind == "clock" or each % 10 == 0:
             await _awaited(client.one("clock", time.time()))
         else:
