@@ -1,0 +1,1 @@
+"""Bridges to other packages. Nothing here is imported unless you name it."""
