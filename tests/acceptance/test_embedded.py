@@ -140,8 +140,10 @@ def test_there_are_never_two_in_a_process_and_no_signal_is_taken(store):
 
 
 @pytest.mark.usefixtures("here")
-def test_a_fork_has_no_worker_and_may_start_its_own(store):
+def test_a_fork_has_no_worker(store):
     assert embedded.start(queues=["default"])
+    running = embedded._running
     wait_for(lambda: len(listed(store)) == 1)
     embedded._after_fork_in_child()  # what happens in the child
     assert not embedded.is_running()
+    assert running.stop(5)

@@ -211,6 +211,12 @@ def test_usr2_with_code_that_does_not_start_changes_nothing(parent, push, store,
     assert set(process.children) == former
     push("touch", 1)
     wait_for(lambda: effects(tmp_path)["touch 1"])
+    process.send(signal.SIGTSTP)  # early in a deploy, which then fails: it must not stay quiet
+    wait_for(lambda: {each.fields["quiet"] for each in listed(store).values()} == {"true"})
+    process.send(signal.SIGUSR2)
+    wait_for(lambda: len(listed(store)) == 2 and not former & set(listed(store)), 20)
+    push("touch", 2)
+    wait_for(lambda: effects(tmp_path)["touch 2"])
 
 
 def test_one_address_answers_truly_for_all(parent, store, push, unused_port):

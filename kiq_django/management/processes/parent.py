@@ -228,12 +228,19 @@ class Parent:
         self._trial = None
         if code != 0:
             logger.error("The new code does not start (exit code %d): the former goes on", code)
+            self._go_on()
             return
         logger.info("The new code starts: it takes over")
         self._systemd.reloading()
         with contextlib.suppress(OSError):
             trial.begin_anew(self._places.all, self._server.listening if self._server else None)
         logger.error("This process could not be begun anew: the former code goes on")
+
+    def _go_on(self) -> None:
+        """Whoever was told to be quiet for the new code makes room for children that take jobs."""
+        if self._state == IS_QUIET:
+            self._state = WORKING
+            self._places.dismiss()
 
     # -- how we are -------------------------------------------------------------------------------
 

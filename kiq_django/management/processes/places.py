@@ -68,6 +68,14 @@ class Places:
                 self.leaving.append(place.child)
                 place.child = None
 
+    def dismiss(self) -> None:
+        """Everybody finishes what runs and goes; the places are free."""
+        for place in self.places:
+            if place.child is not None:
+                place.child.send("USR2")
+                self.leaving.append(place.child)
+                place.child = None
+
     def trouble(self) -> dict[str, str]:
         """Children that do not count as alive, by their numbers."""
         return {f"process {child.pid}": child.trouble for child in self.all if child.trouble}
