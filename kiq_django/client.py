@@ -1,14 +1,15 @@
 """Hands payloads over: at once, or when the open transactions have committed, or by way of the outbox."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import overload
 
 from asgiref.sync import sync_to_async
 
-from kiq_django import adapters, transactions
+from kiq_django import adapters, backpressure, transactions
 from kiq_django.delivery import PLAIN, Care, adeliver, deliver, refuse_unusable, slices
+from kiq_django.exceptions import QueueFull, StoreError
 from kiq_django.jids import JidRange
 from kiq_django.payload import Payload
 
@@ -60,8 +61,11 @@ def push(payload: Payload, *, on_commit: bool, care: Care = PLAIN) -> Handle:
         PayloadError: it is larger than `KIQ["LIMITS"]["payload"]`, or not JSON.
         Unsupported: it is scheduled, and the adapter has no schedule.
         NotReplicated: it is pushed, and fewer replicas have it than `care` wants.
+        QueueFull: its queue has a limit, and no room.
         StoreError: Redis did not take it; with an outbox it waits there instead.
     """
+    if care.bound:
+        _admit(care)
     if on_commit and transactions.open_connections():
         _hold([payload], care)
         return Handle(payload.jid, payload.name)
@@ -89,11 +93,14 @@ def push_many(payloads: Iterable[Payload], ids: JidRange, *, on_commit: bool, ca
         The same as `push`. Slices that are gone stay gone.
     """
     result = JobIds(ids)
+    _admit(care)
     if on_commit and transactions.open_connections():
         _hold(list(payloads), care)
         return result
     count, care = 0, care if on_commit else _without_outbox(care)
     for part in slices(payloads):
+        if count:
+            _admit(care)
         for index, pushed in enumerate(_deliver(part, care), count):
             if pushed is None:
                 result._veto(index)
@@ -103,7 +110,20 @@ def push_many(payloads: Iterable[Payload], ids: JidRange, *, on_commit: bool, ca
 
 def _without_outbox(care: Care) -> Care:
     """A push that waits for no transaction belongs to none."""
-    return Care(replicas=care.replicas) if care.outbox else care
+    return replace(care, outbox=False) if care.outbox else care
+
+
+def _admit(care: Care) -> None:
+    """Ask a queue with a limit for room; in a transaction when the job is enqueued, since after the commit is late."""
+    if care.bound is None:
+        return
+    try:
+        backpressure.admit(care.bound)
+    except QueueFull:
+        raise
+    except StoreError:
+        if not _is_kept(care):  # the outbox takes what Redis cannot
+            raise
 
 
 def _is_kept(care: Care) -> bool:

@@ -1,5 +1,6 @@
 """From a payload to the adapter: client links, the size limit, the push; plainly, or with more care."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -8,8 +9,13 @@ from itertools import islice
 from kiq_django import adapters, clock, conf, middleware, plugins, registry, signals, wire
 from kiq_django.exceptions import NotReplicated, PayloadError, Unsupported
 from kiq_django.payload import ABSENT, Payload
+from kiq_django.sections import Limits, QueueSettings
 
+logger = logging.getLogger("kiq_django.client")
 SLICE = 1_000
+WARN_EVERY = 60.0
+"""Seconds between two warnings about the size of one job."""
+_warned: dict[str, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +26,8 @@ class Care:
     """Keep it in the database, with the rows of the transaction that it belongs to, until it is in Redis."""
     replicas: int = 0
     """Replicas of Redis that must have it before the push counts as done."""
+    bound: QueueSettings | None = None
+    """Its queue, when that has a limit."""
 
 
 PLAIN = Care()
@@ -164,18 +172,33 @@ def _stamp(payload: Payload, now: float) -> Payload:
 
 def _verify(payload: Payload) -> Payload:
     """Refuse what cannot be pushed; at the call too if the push waits, since after the commit is late."""
-    size, limit = len(payload.encode()), conf.get().limits.payload
-    if size > limit:
-        raise PayloadError(
-            f"The payload of {payload.name} has {size:,} bytes, more than KIQ['LIMITS']['payload'] allows "
-            f"({limit:,}). Store the data, and pass its id"
-        )
+    size, limits = len(payload.encode()), conf.get().limits
+    if size > limits.payload_warning or size > limits.payload:
+        _weigh(payload.name, size, limits)
     if payload.at is not None and not adapters.get().schedules:
         raise Unsupported(
             f"KIQ['ADAPTER'] {conf.get().adapter!r} cannot run {payload.name} later. "
             "Enqueue it without a time, or choose 'redis', 'threads' or 'test'"
         )
     return payload
+
+
+def _weigh(name: str, size: int, limits: Limits) -> None:
+    if size > limits.payload:
+        raise PayloadError(
+            f"The payload of {name} has {size:,} bytes, more than KIQ['LIMITS']['payload'] allows "
+            f"({limits.payload:,}). Store the data, and pass its id"
+        )
+    now = clock.monotonic()
+    if now - _warned.get(name, -WARN_EVERY) >= WARN_EVERY:
+        _warned[name] = now
+        logger.warning(
+            "The payload of %s has %s bytes: such jobs fill Redis, and take long to move. Store the data, and pass its "
+            "id (KIQ['LIMITS']['payload_warning'] is %s)",
+            name,
+            f"{size:,}",
+            f"{limits.payload_warning:,}",
+        )
 
 
 def _announce(pushed: Iterable[Payload]) -> None:

@@ -29,6 +29,10 @@ class NeverRun(KiqError):  # noqa: N818
     """A job was not begun, because it is not for this process. Whatever it says about retries, it is kept."""
 
 
+class Oversized(NeverRun):
+    """A job is larger than a worker may read (`KIQ["LIMITS"]["worker_payload"]`)."""
+
+
 class UnknownJob(NeverRun, LookupError):  # noqa: N818
     """No loaded code declares a job of this name."""
 
@@ -55,6 +59,10 @@ class StoreUnavailable(StoreError):  # noqa: N818
 
 class StoreRefused(StoreError):  # noqa: N818
     """Redis answered, and refused: full, read-only, cannot persist, or no permission. Nothing was written."""
+
+
+class QueueFull(StoreRefused):
+    """As many jobs wait in a queue as its limit allows. Nothing was written."""
 
 
 class NotReplicated(StoreError):  # noqa: N818

@@ -42,6 +42,10 @@ class QueueSettings:
     """How often this queue is looked at first, relative to the others; 0 in a strict list."""
     latency: float | None = setting(optional(positive_seconds), None)
     """Seconds that a job may wait before the dashboard calls the queue late; default: `KIQ["DASHBOARD"]["latency"]`."""
+    limit: int | None = setting(optional(whole(1, "a whole number above 0")), None)
+    """Jobs that may wait before `enqueue` raises `QueueFull`; None is any number."""
+    wait: float = setting(seconds, 0)
+    """Seconds that `enqueue` waits for room in a full queue before it raises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,10 @@ class Limits:
 
     payload: int = setting(whole(1, "bytes"), 1_048_576)
     """Bytes of a payload above which `enqueue` refuses."""
+    payload_warning: int = setting(whole(1, "bytes"), 65_536)
+    """Bytes of a payload above which `enqueue` warns, once a minute and job."""
+    worker_payload: int = setting(whole(1, "bytes"), 8_388_608)
+    """Bytes of a payload above which a worker puts it into the dead set unread: others may have pushed it."""
     replica_seconds: float = setting(positive_seconds, 1)
     """Seconds that a push waits for the replicas that `wait_replicas` wants; less than the connection's time limit."""
     dead_jobs: int = setting(whole(1, "a whole number above 0"), 10_000)

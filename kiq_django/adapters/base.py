@@ -51,6 +51,11 @@ class Adapter(ABC):
         self.push(payloads)
         return [True] * len(payloads)
 
+    def waiting(self, queue: str) -> int:
+        """How many jobs wait in a queue: what its limit is about. An adapter without queues has none."""
+        del queue
+        return 0
+
     def forget(self, jids: Sequence[str]) -> None:
         """Nobody will ask again to push these `once`."""
         return

@@ -38,6 +38,9 @@ class RedisAdapter(Adapter):
         deliveries.push(jobs, replicas)
         return [True] * len(payloads)
 
+    def waiting(self, queue: str) -> int:
+        return store.get().queues.sizes([queue])[queue]
+
     def forget(self, jids: Sequence[str]) -> None:
         store.get().deliveries.forget(jids)
 

@@ -37,7 +37,7 @@ class Plan:
         self.queue = options.queue
         self.retry = options.retry
         self.on_commit = options.on_commit
-        self.care = _care(name, options)
+        self.care = _care(name, options, settings)
         self.fields = {**_travelling(options), **_plain(options.extra)}
 
 
@@ -64,13 +64,14 @@ class CallShape:
             binding.bind(self._definition.signature, self._definition.target.__name__, args, kwargs)
 
 
-def _care(name: str, options: JobOptions) -> Care:
+def _care(name: str, options: JobOptions, settings: sections.Settings) -> Care:
     """Refuse an outbox that is not there: nothing would be kept."""
     if options.outbox and not apps.is_installed(OUTBOX):
         raise ConfigurationError(
             f"Job {name} has outbox=True, but {OUTBOX!r} is not in INSTALLED_APPS. Add it, and run manage.py migrate"
         )
-    return Care(options.outbox, options.wait_replicas)
+    queue = settings.queues.get(options.queue)
+    return Care(options.outbox, options.wait_replicas, queue if queue and queue.limit else None)
 
 
 def build_options(given: Mapping[str, Any]) -> JobOptions:

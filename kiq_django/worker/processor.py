@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.db import connections
 
-from kiq_django import clock, execution, registry, routing
+from kiq_django import clock, conf, execution, registry, routing
 from kiq_django.context import StopFlag
 from kiq_django.exceptions import MalformedPayload
 from kiq_django.payload import Payload
@@ -49,6 +49,7 @@ class Processor:
         self._died = died
         self._journal = journal
         self._seat = Seat()
+        self._largest = conf.get().limits.worker_payload
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def _run(self) -> None:
@@ -93,6 +94,9 @@ class Processor:
 
     def _dispatch(self, reservation: Reservation) -> bool:
         """Run a job here, or hand it on to the event loop: True."""
+        if len(reservation.raw) > self._largest:
+            verdict.bury_oversized(reservation, self._largest)
+            return False
         try:
             payload = Payload.decode(reservation.raw)
         except MalformedPayload as error:

@@ -10,7 +10,7 @@ from functools import cache, partial
 from django.conf import settings
 
 from kiq_django import clock, conf, retry, routing, signals, wire
-from kiq_django.exceptions import MalformedPayload, NeverRun
+from kiq_django.exceptions import MalformedPayload, NeverRun, Oversized
 from kiq_django.execution import Outcome
 from kiq_django.options import JobOptions
 from kiq_django.payload import PARKED, Payload
@@ -42,7 +42,17 @@ def put_back(reservation: Reservation) -> None:
     reservation.move = Move("requeue", reservation.raw, 0, reservation.raw)
 
 
-def bury_unreadable(reservation: Reservation, error: MalformedPayload) -> None:
+def bury_oversized(reservation: Reservation, limit: int) -> None:
+    """What is too large to be read goes to the dead set as it is, unread."""
+    error = Oversized(
+        f"A job of queue {reservation.queue!r} has {len(reservation.raw):,} bytes, more than a worker may read "
+        f"(KIQ['LIMITS']['worker_payload'] is {limit:,}). It lies in the dead set as it was"
+    )
+    logger.error("%s", error)
+    bury_unreadable(reservation, error)
+
+
+def bury_unreadable(reservation: Reservation, error: MalformedPayload | Oversized) -> None:
     """Bytes that are no job go to the dead set as they are: somebody may still make sense of them."""
     reservation.move = Move("bury", reservation.raw, 0, reservation.raw)
     reservation.after = partial(signals.send, signals.job_dead, None, payload=None, error=error)
