@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import overload
+from typing import Any, overload
 
 from asgiref.sync import sync_to_async
 
-from kiq_django import adapters, backpressure, transactions
+from kiq_django import adapters, backpressure, results, transactions
 from kiq_django.delivery import PLAIN, Care, adeliver, deliver, refuse_unusable, slices
-from kiq_django.exceptions import QueueFull, StoreError
+from kiq_django.exceptions import QueueFull, ResultNotKept, StoreError
 from kiq_django.jids import JidRange
-from kiq_django.payload import Payload
+from kiq_django.payload import RESULT, Payload
 
 __all__ = ["Handle", "JobIds", "apush", "push", "push_many", "refuse_unusable"]
 
@@ -25,9 +25,49 @@ class Handle:
     job: str
     """The name of the job."""
     vetoed: bool = False
+    keeps: float = 0
+    """Seconds that its result is kept; 0 for a job that keeps none."""
 
     def __bool__(self) -> bool:
         return not self.vetoed
+
+    def result(self, timeout: float | None = None) -> Any:
+        """What the job returns. Waits for its end, at most `timeout` seconds; it does not ask the server hard.
+
+        Raises:
+            JobFailed: it failed for good; the error has the worker's traceback.
+            ResultTimeout: it is not over yet.
+            ResultNotKept: it was not declared with `result`.
+            ResultGone: nothing is known of it: it has expired, or waits for a commit.
+            StoreError: Redis does not answer.
+        """
+        self._refuse_unkept()
+        return results.wait(self.id, self.job, timeout)
+
+    async def aresult(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as its sync twin
+        """`result` from an event loop."""
+        self._refuse_unkept()
+        return await results.await_(self.id, self.job, timeout)
+
+    def progress(self) -> results.Progress | None:
+        """How far the job says to be; None while it has said nothing.
+
+        Raises:
+            ResultNotKept, StoreError: as for `result`.
+        """
+        self._refuse_unkept()
+        found = results.get(self.id)
+        return found.progress if found else None
+
+    async def aprogress(self) -> results.Progress | None:
+        """`progress` from an event loop."""
+        self._refuse_unkept()
+        found = await results.aget(self.id)
+        return found.progress if found else None
+
+    def _refuse_unkept(self) -> None:
+        if not self.keeps:
+            raise ResultNotKept(f"{self.job} keeps no result. Declare it with @job(result=...), seconds to keep it")
 
 
 class JobIds(Sequence[str | None]):
@@ -54,6 +94,10 @@ class JobIds(Sequence[str | None]):
         return None if index % len(self) in self._vetoed else found
 
 
+def _handle(payload: Payload) -> Handle:
+    return Handle(payload.jid, payload.name, keeps=payload.document.get(RESULT, 0))
+
+
 def push(payload: Payload, *, on_commit: bool, care: Care = PLAIN) -> Handle:
     """Push one job, after the commit of the open transactions if wanted.
 
@@ -68,11 +112,11 @@ def push(payload: Payload, *, on_commit: bool, care: Care = PLAIN) -> Handle:
         _admit(care)
     if on_commit and transactions.open_connections():
         _hold([payload], care)
-        return Handle(payload.jid, payload.name)
+        return _handle(payload)
     (pushed,) = _deliver([payload], care if on_commit else _without_outbox(care))
     if pushed is None:
         return Handle(payload.jid, payload.name, vetoed=True)
-    return Handle(pushed.jid, pushed.name)
+    return _handle(pushed)
 
 
 async def apush(payload: Payload, *, on_commit: bool, care: Care = PLAIN) -> Handle:
@@ -81,7 +125,7 @@ async def apush(payload: Payload, *, on_commit: bool, care: Care = PLAIN) -> Han
     if care != PLAIN or not transactions.none_open_anywhere():
         return await sync_to_async(push, thread_sensitive=True)(payload, on_commit=on_commit, care=care)
     pushed = await adeliver(payload)
-    return Handle(payload.jid, payload.name, vetoed=True) if pushed is None else Handle(pushed.jid, pushed.name)
+    return Handle(payload.jid, payload.name, vetoed=True) if pushed is None else _handle(pushed)
 
 
 def push_many(payloads: Iterable[Payload], ids: JidRange, *, on_commit: bool, care: Care = PLAIN) -> JobIds:

@@ -1,12 +1,20 @@
 """Which job the code that asks is running in."""
 
+import logging
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
+from kiq_django import clock, results
+from kiq_django.exceptions import KiqError
 from kiq_django.payload import Payload
 
 if TYPE_CHECKING:
     from kiq_django.registry import Definition
+
+
+logger = logging.getLogger("kiq_django")
+PROGRESS_EVERY = 0.5
+"""Seconds between two words of a job on how far it is."""
 
 
 class StopFlag(Protocol):
@@ -18,7 +26,7 @@ class StopFlag(Protocol):
 class RunningJob:
     """A job while it runs."""
 
-    __slots__ = ("definition", "is_direct", "opened_connection", "payload", "queue", "stop_flag")
+    __slots__ = ("_told_at", "definition", "is_direct", "opened_connection", "payload", "queue", "stop_flag")
 
     def __init__(
         self,
@@ -36,6 +44,7 @@ class RunningJob:
         self.definition = definition
         """What `@job` declared, None when no loaded code declares this name."""
         self.stop_flag = stop_flag
+        self._told_at = -1.0
         self.opened_connection = False
         """The job made its thread connect to a database, so that somebody must disconnect."""
         self.is_direct = is_direct
@@ -69,6 +78,34 @@ class RunningJob:
     def interrupted(self) -> bool:
         """True once the worker is stopping: a long job should save its progress and return."""
         return self.stop_flag is not None and self.stop_flag.is_set()
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        """Say how far the job is: `progress(37, total=100, text="37 of 100 pages")`. Costs a round trip, so say it
+        every second and not every row; within half a second of the last word only the end (`done == total`) is told.
+
+        A Redis that does not answer is logged and does the job no harm. In `async def` jobs use `aprogress`.
+        """
+        if raw := self._progress(done, total, text):
+            try:
+                results.tell(self.id, raw)
+            except KiqError as error:
+                logger.warning("The progress of job %s could not be told: %s", self.id, error)
+
+    async def aprogress(self, done: float, total: float | None = None, text: str = "") -> None:
+        """`progress` from an `async def` job."""
+        if raw := self._progress(done, total, text):
+            try:
+                await results.atell(self.id, raw)
+            except KiqError as error:
+                logger.warning("The progress of job %s could not be told: %s", self.id, error)
+
+    def _progress(self, done: float, total: float | None, text: str) -> bytes:
+        """Empty when it is too early for another word."""
+        now = clock.monotonic()
+        if done != total and now - self._told_at < PROGRESS_EVERY:
+            return b""
+        self._told_at = now
+        return results.dump_progress(done, total, text, self.attempt)
 
 
 current: ContextVar[RunningJob | None] = ContextVar("kiq_django.current_job", default=None)

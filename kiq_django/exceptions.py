@@ -92,5 +92,35 @@ class ResultError(KiqError, Kill):
     """What a job returned cannot be kept. It has done its work, so it is not run again."""
 
 
+class ResultNotKept(KiqError, LookupError):  # noqa: N818
+    """The job was not declared with `result`, so what it returns is thrown away."""
+
+
+class ResultGone(KiqError, LookupError):  # noqa: N818
+    """Nothing is known of this result: expired, not committed, deleted, or never there."""
+
+
+class ResultTimeout(KiqError, TimeoutError):  # noqa: N818
+    """The job is not over yet."""
+
+
+class JobFailed(KiqError):  # noqa: N818
+    """The job whose result was awaited failed for good."""
+
+    def __init__(self, job: str, jid: str, error_class: str, message: str, traceback: str) -> None:
+        self.job = job
+        self.jid = jid
+        self.error_class = error_class
+        """Dotted path of the class of what it raised last."""
+        self.message = message
+        self.traceback = traceback
+        """The worker's, as text."""
+        told = f"{error_class}: {message}" if message else error_class
+        super().__init__(f"{job} {jid} failed: {told}" + (f"\n\nIn the worker: {traceback}" if traceback else ""))
+
+    def __reduce__(self) -> tuple[type, tuple[str, ...]]:
+        return type(self), (self.job, self.jid, self.error_class, self.message, self.traceback)
+
+
 class ResultTypeError(ResultError, TypeError):
     """It is of a type that JSON lacks. `TaskResult.errors` tells of it as the `TypeError` that it is."""

@@ -14,10 +14,22 @@ from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from kiq_django import arguments, clock, conf, deadline, middleware, plugins, registry, routing, signals, transactions
+from kiq_django import (
+    arguments,
+    clock,
+    conf,
+    deadline,
+    middleware,
+    plugins,
+    registry,
+    results,
+    routing,
+    signals,
+    transactions,
+)
 from kiq_django.context import RunningJob, StopFlag, current
 from kiq_django.exceptions import JobTimeout
-from kiq_django.payload import Payload
+from kiq_django.payload import RESULT, TASK, Payload
 from kiq_django.registry import Definition
 
 logger = logging.getLogger("kiq_django")
@@ -92,6 +104,8 @@ def run(
             if "bid" in payload.document:
                 routing.refuse_batch(payload)
             outcome.result = (_chains.get(definition) or _chain(definition, payload))(payload)
+            if RESULT in payload.document and TASK not in payload.document:
+                results.dump(outcome.result)  # raises here, as the job's own error
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - the worker outlives whatever a job raises
@@ -129,6 +143,8 @@ async def arun(payload: Payload, queue: str, stop_flag: StopFlag | None = None) 
                 if "bid" in payload.document:
                     routing.refuse_batch(payload)
                 outcome.result = await (_achains.get(definition) or _achain(definition, payload))(payload)
+                if RESULT in payload.document and TASK not in payload.document:
+                    results.dump(outcome.result)
             except KeyboardInterrupt:
                 raise
             except asyncio.CancelledError as error:

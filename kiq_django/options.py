@@ -8,6 +8,7 @@ from typing import Any
 
 from kiq_django.exceptions import ConfigurationError
 
+DAY = 86_400
 LONGEST = 1_000_000_000
 """Seconds; Sidekiq refuses a larger `retry_for`: it is a point in time, not a duration."""
 
@@ -119,12 +120,15 @@ class JobOptions:
     """Names of parameters, and of keys inside of arguments, whose values people do not see."""
     aliases: tuple[str, ...] = ()
     """Former names of the job: what was enqueued under one of them runs as this job."""
+    result: float | None = None
+    """Seconds that what the job returns is kept, for `handle.result()`; None throws it away. True is a day."""
     extra: Mapping[str, Any] = field(default_factory=lambda: NOTHING, hash=False)
     """Options owned by features."""
 
     def __post_init__(self) -> None:
         for name in ("tags", "retry_on", "discard_on", "redact", "aliases"):
             object.__setattr__(self, name, _as_tuple(getattr(self, name)))
+        object.__setattr__(self, "result", _as_seconds(self.result))
         for name, (usable, wanted) in CHECKS.items():
             value = getattr(self, name)
             if not usable(value):
@@ -135,6 +139,12 @@ def _as_tuple(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(value)
     return (value,) if isinstance(value, RetryOn) or _is_error_class(value) else value
+
+
+def _as_seconds(value: Any) -> Any:
+    if isinstance(value, bool):
+        return DAY if value else None
+    return value.total_seconds() if isinstance(value, timedelta) else value
 
 
 def _is_flag_or_count(value: Any) -> bool:
@@ -183,5 +193,6 @@ CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "retries_exhausted": (_is_hook, "a function of the payload and the error"),
     "redact": (_tuple_of(_is_text), "a list of names"),
     "aliases": (_tuple_of(_is_text), "a list of names"),
+    "result": (_is_duration, "seconds, a timedelta, True (a day) or None"),
     "extra": (lambda value: isinstance(value, Mapping), "a dict"),
 }

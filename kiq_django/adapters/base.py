@@ -6,9 +6,12 @@ from typing import ClassVar
 
 from asgiref.sync import sync_to_async
 
+from kiq_django import results
+from kiq_django.backtrace import text_of
 from kiq_django.exceptions import Discard
 from kiq_django.execution import Outcome
-from kiq_django.payload import Payload
+from kiq_django.failure import ask
+from kiq_django.payload import RESULT, TASK, Payload
 
 
 class Adapter(ABC):
@@ -63,6 +66,23 @@ class Adapter(ABC):
     def close(self) -> None:
         """The settings changed, or the process ends: finish what can be finished."""
         return
+
+
+def begin_result(payload: Payload) -> None:
+    """For adapters of this process: a job whose result is kept has come."""
+    if RESULT in payload.document and TASK not in payload.document:
+        results.entered(payload.jid)
+
+
+def keep_result(outcome: Outcome) -> None:
+    """For the same: it is over, for good."""
+    document = outcome.payload.document
+    if RESULT not in document or TASK in document:
+        return
+    if outcome.error is None:
+        results.ended(outcome.payload.jid, outcome.result)
+    else:
+        results.failed(outcome.payload.jid, outcome.error, ask("", text_of, outcome.error)[0] or "")
 
 
 def raise_failure(outcome: Outcome) -> None:

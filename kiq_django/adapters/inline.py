@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kiq_django import execution
-from kiq_django.adapters.base import Adapter, raise_failure
+from kiq_django.adapters.base import Adapter, begin_result, keep_result, raise_failure
 from kiq_django.payload import Payload
 
 
@@ -20,4 +20,7 @@ class InlineAdapter(Adapter):
     def push(self, payloads: Sequence[Payload]) -> None:
         for payload in payloads:
             read = Payload.decode(payload.encode())
-            raise_failure(execution.run(read, read.queue, housekeeping=False))
+            begin_result(read)
+            outcome = execution.run(read, read.queue, housekeeping=False)
+            keep_result(outcome)
+            raise_failure(outcome)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from kiq_django import store
+from kiq_django import clock, store
 from kiq_django.adapters.base import Adapter
-from kiq_django.payload import ABSENT, TASK, Payload
-from kiq_django.store.queues import Entry
+from kiq_django.payload import ABSENT, RESULT, TASK, Payload
+from kiq_django.store.queues import Entry, Keeping
 from kiq_django.store.tasks import TaskEntry
 
 
@@ -55,6 +55,15 @@ def _task_entry(payload: Payload) -> TaskEntry:
 def _entry(payload: Payload) -> Entry:
     """The time of a scheduled job is its score. A stored `at` would send it back to the schedule when due."""
     at = payload.at
+    kept = _keeping(payload, at) if RESULT in payload.document else None
     if at is None:
-        return Entry(payload.queue, payload.encode())
-    return Entry(payload.queue, payload.evolve(at=ABSENT).encode(), at)
+        return Entry(payload.queue, payload.encode(), None, kept)
+    return Entry(payload.queue, payload.evolve(at=ABSENT).encode(), at, kept)
+
+
+def _keeping(payload: Payload, at: float | None) -> Keeping | None:
+    """A task of `django.tasks` has a record anyway."""
+    if TASK in payload.document:
+        return None
+    delay = 0.0 if at is None else max(0.0, at - clock.now())
+    return Keeping(payload.jid, payload.document[RESULT], delay)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from kiq_django import clock, execution
-from kiq_django.adapters.base import Adapter, raise_failure
+from kiq_django.adapters.base import Adapter, begin_result, keep_result, raise_failure
 from kiq_django.execution import Outcome
 from kiq_django.payload import ABSENT, Payload
 
@@ -24,6 +24,8 @@ class TestAdapter(Adapter):
 
     def push(self, payloads: Sequence[Payload]) -> None:
         read = [Payload.decode(payload.encode()) for payload in payloads]
+        for payload in read:
+            begin_result(payload)
         with self._lock:
             self._payloads.extend(read)
 
@@ -72,6 +74,7 @@ class TestAdapter(Adapter):
             BaseException: what it raised, unless it discards that.
         """
         outcome = execution.run(payload.evolve(at=ABSENT), payload.queue, housekeeping=False)
+        keep_result(outcome)
         raise_failure(outcome)
         return outcome
 

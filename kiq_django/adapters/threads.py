@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from django.db import connections
 
 from kiq_django import clock, conf, execution, retry, signals
-from kiq_django.adapters.base import Adapter
+from kiq_django.adapters.base import Adapter, begin_result, keep_result
 from kiq_django.execution import Outcome
 from kiq_django.options import JobOptions
 from kiq_django.payload import ABSENT, Payload
@@ -43,6 +43,7 @@ class ThreadsAdapter(Adapter):
     def push(self, payloads: Sequence[Payload]) -> None:
         self._start()
         for payload in payloads:
+            begin_result(payload)
             self._add(Payload.decode(payload.encode()), payload.at or 0)
 
     def close(self) -> None:
@@ -99,6 +100,7 @@ class ThreadsAdapter(Adapter):
     def _settle(self, outcome: Outcome) -> None:
         error = outcome.error
         if error is None:
+            keep_result(outcome)
             return
         definition = outcome.definition
         options = definition.options if definition else JobOptions()
@@ -116,6 +118,7 @@ class ThreadsAdapter(Adapter):
         if decision.verdict == "retry":
             self._add(decision.payload, now + decision.delay)
         else:
+            keep_result(outcome)
             sender = definition.sender if definition else None
             signals.send(signals.job_dead, sender, payload=decision.payload, error=error)
 

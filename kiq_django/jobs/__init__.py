@@ -1,6 +1,7 @@
 """`@job`: makes a function, or a class with `perform`, a job that can be enqueued."""
 
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from asgiref.sync import iscoroutinefunction
@@ -64,6 +65,7 @@ def job(
     discard_on: type[BaseException] | Sequence[type[BaseException]] = ...,
     retries_exhausted: Callable[..., Any] | None = ...,
     redact: Sequence[str] = ...,
+    result: float | timedelta | bool | None = ...,
     aliases: Sequence[str] = ...,
     **features: Any,
 ) -> Decorator: ...

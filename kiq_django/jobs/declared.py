@@ -11,7 +11,7 @@ from kiq_django.jids import JidRange
 from kiq_django.jobs import moments
 from kiq_django.jobs.moments import Delay, Moment
 from kiq_django.jobs.plan import OWN_OPTIONS, STAY_HERE, CallShape, Plan, build_options, hooks_of
-from kiq_django.payload import Payload
+from kiq_django.payload import RESULT, Payload
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -134,6 +134,10 @@ class Job(Generic[P, R]):
         changed._plan = None
         build_options(changed._given)
         return changed
+
+    def handle(self, jid: str) -> Handle:
+        """For a job that was enqueued before, perhaps by another process: to ask for its result by its id."""
+        return Handle(jid, self.name, keeps=self._planned().fields.get(RESULT, 0))
 
     def _planned(self) -> Plan:
         settings = conf.get()

@@ -14,6 +14,7 @@ from kiq_django.codec import dumps
 from kiq_django.delivery import Care
 from kiq_django.exceptions import ConfigurationError, PayloadError
 from kiq_django.options import JobOptions
+from kiq_django.payload import RESULT
 from kiq_django.registry import Definition
 
 OWN_OPTIONS = frozenset(each.name for each in fields(JobOptions)) - {"extra"}
@@ -108,7 +109,9 @@ def _travelling(options: JobOptions) -> dict[str, Any]:
         "retry_queue": options.retry_queue,
         "backtrace": options.backtrace,
     }
-    usual = {} if options.dead else {"dead": False}
+    usual: dict[str, Any] = {} if options.dead else {"dead": False}
+    if options.result:
+        usual[RESULT] = max(1, int(options.result))
     return {**usual, **{name: value for name, value in found.items() if value}}
 
 

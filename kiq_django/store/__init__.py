@@ -19,6 +19,7 @@ from kiq_django.store.others import Others
 from kiq_django.store.processes import Processes
 from kiq_django.store.queues import Queues
 from kiq_django.store.records import Records
+from kiq_django.store.results import Results
 from kiq_django.store.search import Search
 from kiq_django.store.sets import Sets
 from kiq_django.store.sidekiq_metrics import SidekiqMetrics
@@ -49,6 +50,7 @@ class Store:
         self.sets = Sets(self.link, self.keys, limits)
         self.search = Search(self.link, self.keys)
         self.records = Records(self.link, self.keys)
+        self.results = Results(self.link, self.keys, self.alink)
         self.tasks = Tasks(self.link, self.keys, self.alink)
         self.deliveries = Deliveries(self.link, self.keys, self.queues, limits)
         self.groups = Groups(self.link, self.keys)

@@ -56,8 +56,10 @@ class Deliveries:
         Raises:
             As for `push`. Whatever it is, the call may be repeated.
         """
+        before = self._queues.beginning(job for job in jobs if isinstance(job, Entry))
         commands = [self._prepare(job, jid) for jid, job in zip(jids, jobs, strict=True)]
-        return [reply == 1 for reply in self._send(commands + self._letting_go(), replicas)[: len(jids)]]
+        replies = self._send([*before, *commands, *self._letting_go()], replicas)
+        return [reply == 1 for reply in replies[len(before) :][: len(jids)]]
 
     def forget(self, jids: Sequence[str]) -> None:
         """The rows of these are gone: nobody will ask for them again."""

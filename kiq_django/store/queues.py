@@ -9,6 +9,19 @@ from kiq_django.store.keys import Keys
 from kiq_django.store.link import Link
 
 
+WAITING = 30 * 86_400
+"""Seconds that the record of a job is kept, from when it is due on, which does not end."""
+
+
+class Keeping(NamedTuple):
+    """What a job on its way in says of its result."""
+
+    jid: str
+    seconds: int
+    delay: float
+    """Seconds until the job is due."""
+
+
 class Entry(NamedTuple):
     """A job on its way in."""
 
@@ -16,6 +29,8 @@ class Entry(NamedTuple):
     raw: bytes
     at: float | None = None
     """Epoch seconds when it is to run; None is now."""
+    kept: Keeping | None = None
+    """Of a job whose result is kept."""
 
 
 class State(NamedTuple):
@@ -58,17 +73,27 @@ class Queues:
         keys = self._keys
         waiting: dict[str, list[bytes]] = {}
         scheduled: dict[str, list[float | bytes]] = {}
-        for queue, raw, at in entries:
+        for queue, raw, at, _ in entries:
             if at is None:
                 waiting.setdefault(queue, []).append(raw)
             else:
                 scheduled.setdefault(keys.job_set("schedule", queue), []).extend((at, raw))
-        commands: list[tuple[Any, ...]] = []
+        commands = self.beginning(entries)
         for queue, payloads in waiting.items():
             commands.append(("SADD", keys.queues(), queue))
             commands.append(("LPUSH", keys.queue(queue), *payloads))
         for key, pairs in scheduled.items():
             commands.append(("ZADD", key, *pairs))
+        return commands
+
+    def beginning(self, entries: Iterable[Entry]) -> list[tuple[Any, ...]]:
+        """The commands that begin the records of jobs whose result is kept; they go before the push."""
+        commands: list[tuple[Any, ...]] = []
+        for entry in entries:
+            if entry.kept is not None:
+                jid, seconds, delay = entry.kept
+                key = self._keys.job(entry.queue, jid)
+                commands += [("HSET", key, "kept", seconds), ("EXPIRE", key, int(WAITING + delay))]
         return commands
 
     def names(self) -> list[str]:

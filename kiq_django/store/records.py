@@ -13,7 +13,7 @@ the last of them. Jobs that never failed have none, unless they are tasks of `dj
 | `trace:<digest>` | compressed JSON: lines of a traceback (with a kept result: `lines` and `text`); some 26 are kept |
 | `end` | JSON: the run that succeeded |
 | `task`, `running`, `result` | of a task of `django.tasks`, which always has a record: see `store/tasks.py` |
-| `progress` | left to what a job tells |
+| `kept`, `progress` | of a job that keeps its result or tells how far it is: see `store/results.py` |
 
 A move by hand, by the poller or by the reaper does not write here: `place` and `score` are where to look first.
 """

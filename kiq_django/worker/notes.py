@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kiq_django import backtrace
+from kiq_django import backtrace, results
 from kiq_django.codec import dump_bytes
 from kiq_django.execution import Outcome
 from kiq_django.failure import FRAME, ask
@@ -81,7 +81,8 @@ def _result(outcome: Outcome) -> bytes:
     """Empty for a job whose result is not kept, and where a link has put something unwritable in its place."""
     if not keeps_result(outcome.payload.document):
         return b""
-    return ask("", dump_bytes, outcome.result)[0] or b""
+    dump = dump_bytes if TASK in outcome.payload.document else results.dump
+    return ask("", dump, outcome.result)[0] or b""
 
 
 def _worker(reservation: Reservation) -> str:

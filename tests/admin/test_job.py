@@ -75,3 +75,32 @@ def test_the_time_of_a_job_is_shown(viewer, put):
     payload = put("schedule", 3600, created_at=clock.now() - 10)
     text = viewer.get(page_of(payload.jid)).content.decode()
     assert "<time" in text
+
+
+@pytest.fixture
+def with_result(put, store):
+    payload = put("dead", -5)
+    key = store.keys.job("", payload.jid)
+    store.link.call("HSET", key, "kept", 60, "place", "done", "result", b'{"total": 4711, "password": "canary"}')
+    return payload.jid
+
+
+def test_a_result_is_shown(operator, with_result):
+    text = operator.get(page_of(with_result)).content.decode()
+    assert "4711" in text
+    assert "canary" not in text
+
+
+def test_results_are_private_as_arguments_are(viewer, with_result):
+    text = viewer.get(page_of(with_result)).content.decode()
+    assert "Results are private" in text
+    assert "4711" not in text
+
+
+def test_progress(operator, running, beat, store):
+    payload, entry = running()
+    beat(work={"1": entry})
+    store.results.tell(payload.jid, b'{"done": 37, "total": 100, "text": "page 37", "at": 1.5, "attempt": 1}')
+    text = operator.get(page_of(payload.jid)).content.decode()
+    assert '<progress class="kiq-progress" aria-labelledby="kiq-progress" max="100.0" value="37.0">' in text
+    assert "page 37" in text

@@ -143,6 +143,7 @@ class JobPage(Page):
             tries=list(_tries(history)),
             steps=list(_steps(record, history)),
             **_call(request, record),
+            **_outcome(request, jid, record),
             links=_links(jid, record),
             deeds=deeds(request, record),
             may_edit=jobform.may_edit(request),
@@ -183,6 +184,20 @@ def _call(request: HttpRequest, record: JobRecord | None) -> dict[str, Any]:
     args, kwargs = redaction.redact_call(payload, routing.find(payload))
     nodes: list[Node] = [*(tree(value) for value in args), *(tree(value, key) for key, value in kwargs.items())]
     return {"arguments": nodes, "options": options, "private": False}
+
+
+def _outcome(request: HttpRequest, jid: str, record: JobRecord | None) -> dict[str, Any]:
+    """How far the job is while it runs, and what it returned, to those who may see arguments."""
+    kept = submodule("results").kept(jid, store())
+    if kept is None:
+        return {"progress": None, "result": None, "result_is_private": False}
+    runs = record is not None and record.place == "running"
+    may_see = jobtext.may_see_arguments(request)
+    node = tree(redaction.redact({"result": kept.value})["result"]) if kept.has_value and may_see else None
+    progress = kept.progress if runs else None
+    told = redaction.redact_text(progress.text) if progress and may_see else ""
+    private = kept.has_value and not may_see
+    return {"progress": progress, "progress_text": told, "result": node, "result_is_private": private}
 
 
 def _tries(history: JobHistory | None) -> Iterator[Try]:
