@@ -29,7 +29,7 @@ from kiq_django import (
 )
 from kiq_django.context import RunningJob, StopFlag, current
 from kiq_django.exceptions import JobTimeout
-from kiq_django.payload import RESULT, TASK, Payload
+from kiq_django.payload import RESULT, Payload
 from kiq_django.registry import Definition
 
 logger = logging.getLogger("kiq_django")
@@ -104,8 +104,8 @@ def run(
             if "bid" in payload.document:
                 routing.refuse_batch(payload)
             outcome.result = (_chains.get(definition) or _chain(definition, payload))(payload)
-            if RESULT in payload.document and TASK not in payload.document:
-                results.dump(outcome.result)  # raises here, as the job's own error
+            if RESULT in payload.document:
+                results.refuse_unusable(payload.document, outcome.result)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - the worker outlives whatever a job raises
@@ -143,8 +143,8 @@ async def arun(payload: Payload, queue: str, stop_flag: StopFlag | None = None) 
                 if "bid" in payload.document:
                     routing.refuse_batch(payload)
                 outcome.result = await (_achains.get(definition) or _achain(definition, payload))(payload)
-                if RESULT in payload.document and TASK not in payload.document:
-                    results.dump(outcome.result)
+                if RESULT in payload.document:
+                    results.refuse_unusable(payload.document, outcome.result)
             except KeyboardInterrupt:
                 raise
             except asyncio.CancelledError as error:
@@ -164,13 +164,11 @@ async def arun(payload: Payload, queue: str, stop_flag: StopFlag | None = None) 
 
 
 def _started(running: RunningJob) -> None:
-    definition = running.definition
-    signals.send(signals.job_started, definition and definition.sender, running=running)
+    signals.send(signals.job_started, running.definition and running.definition.sender, running=running)
 
 
 def _finished(outcome: Outcome) -> None:
-    definition = outcome.definition
-    signals.send(signals.job_finished, definition and definition.sender, outcome=outcome)
+    signals.send(signals.job_finished, outcome.definition and outcome.definition.sender, outcome=outcome)
 
 
 def _settle_cancelled(outcome: Outcome, error: asyncio.CancelledError) -> None:

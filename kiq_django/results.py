@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
@@ -23,6 +23,7 @@ from kiq_django.exceptions import (
     ResultGone,
     ResultTimeout,
 )
+from kiq_django.payload import TASK
 
 MOST_IN_MEMORY: Final = 10_000
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.005, 0.5, 1.5
@@ -179,6 +180,16 @@ def dump(value: Any) -> bytes:
             "Store the data, and return its id"
         )
     return raw
+
+
+def refuse_unusable(document: Mapping[str, Any], value: Any) -> None:
+    """Raise as the job's own error what its settle could not say any more. The backend of tasks has its own rules.
+
+    Raises:
+        ResultError: the result cannot be stored.
+    """
+    if TASK not in document:
+        dump(value)
 
 
 def load(raw: bytes) -> Any:
