@@ -176,15 +176,10 @@ def _settle_cancelled(outcome: Outcome, error: asyncio.CancelledError) -> None:
     task = asyncio.current_task()
     if task is None or not task.cancelling():
         outcome.error = error
-    elif _is_stopping():
+    elif (running := current.get()) is not None and running.interrupted:
         outcome.interrupted = True
     else:
         raise error
-
-
-def _is_stopping() -> bool:
-    running = current.get()
-    return running is not None and running.interrupted
 
 
 # --- chains: built once per job, so that a run allocates none of it ---

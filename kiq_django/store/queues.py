@@ -8,7 +8,6 @@ from kiq_django.store.alink import AsyncLink
 from kiq_django.store.keys import Keys
 from kiq_django.store.link import Link
 
-
 WAITING = 30 * 86_400
 """Seconds that the record of a job is kept, from when it is due on, which does not end."""
 

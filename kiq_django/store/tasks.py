@@ -118,7 +118,7 @@ class Tasks:
 
 def entering(keys: Keys, task: TaskEntry) -> tuple[list[str], list[Any]]:
     """Keys and arguments of `enter.lua`."""
-    (queue, raw, at), jid, priority = task
+    (queue, raw, at, _), jid, priority = task
     names = [keys.queues(), keys.queue(queue), keys.job_set("schedule", queue), keys.job(queue, jid)]
     return names, [queue, raw, priority, "" if at is None else at, WAITING, REACH]
 
