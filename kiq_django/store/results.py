@@ -66,7 +66,7 @@ class Results:
 
     def _telling(self, jid: str, progress: bytes) -> list[tuple[Any, ...]]:
         key = self._keys.job("", jid)
-        return [("HSET", key, "progress", progress), ("TTL", key)]
+        return [("HSET", key, "progress", progress), ("PTTL", key)]
 
 
 def _stored(jid: str, found: Sequence[bytes]) -> StoredResult | None:
