@@ -18,10 +18,11 @@ from kiq_django.management.kiq import (
     processes,
     queues,
     sets,
+    top,
 )
 from kiq_django.management.kiq.terminal import Terminal
 
-ROOMS = (overview, pending, queues, sets, actions, operations, processes, deploys, doctor, groups, health, acl)
+ROOMS = (overview, pending, queues, sets, actions, operations, processes, deploys, doctor, groups, health, top, acl)
 
 
 class Command(BaseCommand):

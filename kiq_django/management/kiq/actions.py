@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from kiq_django.api import JobRecord, JobSet
 from kiq_django.api.sets import KillableSet
 from kiq_django.exceptions import MalformedPayload, Unsupported
+from kiq_django.management.kiq.progress import Progress
 from kiq_django.management.kiq.sets import SETS, located, seconds_option
 from kiq_django.management.kiq.subcommand import Options, Subcommand, yes_option
 from kiq_django.management.kiq.terminal import Terminal, count
@@ -21,7 +22,7 @@ class Deed:
     name: str
     done: str
     one: Callable[[JobRecord], bool]
-    many: Callable[[JobSet, Options], int]
+    many: Callable[[JobSet, Options, Progress], int]
     sets: Sequence[str]
     """To all jobs of which it can be done."""
     usual: str | None = None
@@ -40,11 +41,14 @@ class Deed:
     def _to_all(self, terminal: Terminal, options: Options) -> None:
         noun, text = options["all"], options["match"]
         job_set = SETS[noun]()
+        number = job_set.size if not text else None
         if not options["yes"]:
-            number = sum(1 for _ in job_set.scan(text)) if text else job_set.size
+            number = sum(1 for _ in job_set.scan(text)) if number is None else number
             matching = f" with {text!r} in their JSON" if text else ""
             terminal.confirm(f"{self.name.capitalize()} {count(number, 'job')} of {noun}{matching}?", yes=False)
-        terminal.say(f"{self.done} {count(self.many(job_set, options), 'job')} of {noun}.")
+        with Progress(self.done, f"of {noun}", number) as progress:
+            done = self.many(job_set, options, progress)
+        terminal.say(f"{self.done} {count(done, 'job')} of {noun}.")
 
     def _to_named(self, terminal: Terminal, options: Options) -> None:
         jids = list(dict.fromkeys(options["jids"]))
@@ -93,16 +97,17 @@ def _retry_arguments(parser: CommandParser) -> None:
     )
 
 
-def _retry_all(job_set: JobSet, options: Options) -> int:
-    return job_set.retry_all(options["match"], spread=60 * options["spread"])
+def _retry_all(job_set: JobSet, options: Options, progress: Progress) -> int:
+    return job_set.retry_all(options["match"], progress, spread=60 * options["spread"])
 
 
-def _kill_all(job_set: JobSet, options: Options) -> int:
-    return job_set.kill_all(options["match"]) if isinstance(job_set, KillableSet) else 0
+def _kill_all(job_set: JobSet, options: Options, progress: Progress) -> int:
+    return job_set.kill_all(options["match"], progress) if isinstance(job_set, KillableSet) else 0
 
 
-def _delete_all(job_set: JobSet, options: Options) -> int:
-    return job_set.delete_all(options["match"]) if options["match"] else job_set.clear()
+def _delete_all(job_set: JobSet, options: Options, progress: Progress) -> int:
+    """All of a set go in one step, at any size."""
+    return job_set.delete_all(options["match"], progress) if options["match"] else job_set.clear()
 
 
 ANY = tuple(SETS)

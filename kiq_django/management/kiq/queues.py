@@ -8,6 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from kiq_django import conf
 from kiq_django.api import Queue, QueueSummary
+from kiq_django.management.kiq.progress import Progress
 from kiq_django.management.kiq.subcommand import Options, Subcommand, yes_option
 from kiq_django.management.kiq.terminal import Terminal, count, duration, iso, relative
 
@@ -91,7 +92,9 @@ def move(terminal: Terminal, options: Options) -> None:
     terminal.confirm(
         f"Move {count(queue.size, 'job')} from {queue.name} to the back of {options['to']}?", yes=options["yes"]
     )
-    terminal.say(f"Moved {count(queue.move_all(options['to']), 'job')} to {options['to']}.")
+    with Progress("Moved", f"to {options['to']}", queue.size) as progress:
+        done = queue.move_all(options["to"], progress)
+    terminal.say(f"Moved {count(done, 'job')} to {options['to']}.")
 
 
 def _move_arguments(parser: CommandParser) -> None:

@@ -33,13 +33,8 @@ class Terminal:
 
     def table(self, headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
         """Write rows in columns: numbers to the right, in groups of three digits. Empty headers are left out."""
-        rows = list(rows)
-        cells = [[f"{cell:,}" if isinstance(cell, int) else printable(cell) for cell in row] for row in rows]
-        to_the_right = [all(isinstance(cell, int) for cell in column) for column in zip(*rows, strict=True)]
-        widths = [max(map(width, column)) for column in zip(headers, *cells, strict=True)]
-        for line in ([[*headers]] if any(headers) else []) + cells:
-            padded = map(_pad, line, widths, to_the_right or [False] * len(line))
-            self.say(GAP.join(padded).rstrip())
+        for line in columns([headers, *rows])[0 if any(headers) else 1 :]:
+            self.say(line)
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask, unless `yes` says that it is decided.
@@ -55,6 +50,23 @@ class Terminal:
             raise CommandError(f"{question} Nobody is here to answer: say --yes. Nothing was done.") from None
         if answer.strip().lower() not in ("y", "yes"):
             raise CommandError("Nothing was done.")
+
+
+def columns(rows: Sequence[Sequence[Cell]]) -> list[str]:
+    """Rows as aligned lines, the headers first: numbers to the right, in groups of three digits."""
+    headers, *body = rows
+    cells = [[f"{cell:,}" if isinstance(cell, int) else printable(cell) for cell in row] for row in body]
+    to_the_right = [all(isinstance(cell, int) for cell in column) for column in zip(*body, strict=True)]
+    widths = [max(map(width, column)) for column in zip(map(str, headers), *cells, strict=True)]
+    lines = [[str(header) for header in headers], *cells]
+    return [GAP.join(map(_pad, line, widths, to_the_right or [False] * len(line))).rstrip() for line in lines]
+
+
+def cut(line: str, most: int) -> str:
+    """As much of a line as fits into so many columns."""
+    while width(line) > most:
+        line = line[: max(0, len(line) - max(1, (width(line) - most) // 2))]
+    return line
 
 
 def printable(text: str, limit: int | None = None) -> str:
