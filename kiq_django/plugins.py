@@ -6,7 +6,9 @@ those of `KIQ["MIDDLEWARE"]` as listed. So a feature that seals payloads stands 
 sealed, and nothing reads before it has opened.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import import_module
@@ -21,6 +23,7 @@ from kiq_django.exceptions import ConfigurationError
 from kiq_django.options import JobOptions
 
 Link = Callable[..., Any]
+logger = logging.getLogger("kiq_django")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,8 @@ class Feature:
     """Keywords of `@job(...)` that this feature owns, with the value of a job that does not give them."""
     client: Link | None = None
     """A client link: `link(payload, proceed) -> Payload | None`."""
+    around: Callable[..., AbstractContextManager[None]] | None = None
+    """`around(payload)`: a context manager, inside of which hooks and death handlers of a job run."""
     server: Link | None = None
     """A server link: `link(payload, proceed) -> result`."""
     settled: Callable[[Sequence[Any]], None] | None = None
@@ -70,6 +75,18 @@ def server_links() -> tuple[Link, ...]:
     """Links around a running job, outermost first."""
     own = [feature.server for feature in reversed(features()) if feature.server]
     return (*own, *_links(conf.get().middleware.server))
+
+
+def around(payload: Any) -> AbstractContextManager[Any]:
+    """Inside of it hooks and death handlers see what the features bring back for a job. Never raises."""
+    stack = ExitStack()
+    for feature in features():
+        if feature.around is not None:
+            try:
+                stack.enter_context(feature.around(payload))
+            except Exception:
+                logger.exception("Feature %s could not prepare the hooks of a job; they run without it", feature.name)
+    return stack
 
 
 @cache

@@ -22,7 +22,11 @@ from kiq_django.setting import (
 )
 
 DAY = 86_400
-DEFAULT_FEATURES = ("kiq_django.features.metrics", "kiq_django.features.operations")
+DEFAULT_FEATURES = (
+    "kiq_django.features.metrics",
+    "kiq_django.features.operations",
+    "kiq_django.features.context",
+)
 QUEUE_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-")
 
 
@@ -94,6 +98,8 @@ class WorkerSettings:
     """Runs after which a process ends in good order for another one to take its place."""
     max_memory: int | None = setting(optional(whole(1, "a whole number of megabytes above 0")), None)
     """Megabytes of resident memory at which it does."""
+    wait_for_migrations: bool = setting(flag, default=False)
+    """Take no job before every migration of the project is applied."""
     allow_eviction: bool = setting(flag, default=False)
     """Start on a Redis that may evict keys, and with them jobs."""
 
@@ -167,6 +173,22 @@ class SealSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContextSettings:
+    """What the feature `kiq_django.features.context` takes along."""
+
+    language: bool = setting(flag, default=True)
+    """Language in force, where it is not `LANGUAGE_CODE`."""
+    time_zone: bool = setting(flag, default=True)
+    """Time zone in force, where it is not `TIME_ZONE`."""
+    trace: bool = setting(flag, default=True)
+    """W3C trace context, where there is one in `kiq_django.carried.trace`."""
+    request_id: str = setting(text, "")
+    """Dotted path of a `ContextVar`, or of a function without arguments, that has the id of the request."""
+    variables: Mapping[str, str] = setting(mapping, factory=dict)
+    """Dotted paths of `ContextVar`s by the names under which they travel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All of `KIQ`. Keys are these names in upper case."""
 
@@ -185,6 +207,7 @@ class Settings:
     sidekiq: SidekiqSettings = field(default_factory=SidekiqSettings)
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
     seal: SealSettings = field(default_factory=SealSettings)
+    context: ContextSettings = field(default_factory=ContextSettings)
     features: Sequence[str] = setting(paths, DEFAULT_FEATURES)
     """Dotted paths of features, ours and yours; a list replaces the default one."""
 
@@ -197,4 +220,5 @@ SECTIONS: dict[str, type] = {
     "SIDEKIQ": SidekiqSettings,
     "DASHBOARD": DashboardSettings,
     "SEAL": SealSettings,
+    "CONTEXT": ContextSettings,
 }

@@ -4,12 +4,12 @@ import logging
 import os
 import random
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cache, partial
 
 from django.conf import settings
 
-from kiq_django import clock, conf, retry, routing, signals, wire
+from kiq_django import clock, conf, plugins, retry, routing, signals, wire
 from kiq_django.exceptions import MalformedPayload, NeverRun, Oversized
 from kiq_django.execution import Outcome
 from kiq_django.options import JobOptions
@@ -73,17 +73,19 @@ def crash(reservation: Reservation, error: BaseException) -> None:
 
 def _fail(reservation: Reservation, outcome: Outcome, error: BaseException) -> None:
     definition = outcome.definition
-    decision = retry.decide(
-        unparked(outcome.payload) if PARKED in outcome.payload.document else outcome.payload,
-        error,
-        # What a job says about its own errors is not about these.
-        definition.options if definition and not isinstance(error, NeverRun) else UNDECLARED,
-        queue=reservation.queue,
-        now=clock.now(),
-        chance=random.random,
-        default_max=_default_max(),
-        roots=_roots(),
-    )
+    # What a job says about its own errors is not about those of a job that was never begun.
+    options = definition.options if definition and not isinstance(error, NeverRun) else UNDECLARED
+    with nullcontext() if options is UNDECLARED else plugins.around(outcome.payload):
+        decision = retry.decide(
+            unparked(outcome.payload) if PARKED in outcome.payload.document else outcome.payload,
+            error,
+            options,
+            queue=reservation.queue,
+            now=clock.now(),
+            chance=random.random,
+            default_max=_default_max(),
+            roots=_roots(),
+        )
     outcome.fate = decision.reason
     verdict = decision.verdict
     if verdict == "drop" and isinstance(error, NeverRun):
@@ -100,7 +102,8 @@ def _fail(reservation: Reservation, outcome: Outcome, error: BaseException) -> N
 
 def _announce_death(outcome: Outcome, payload: Payload, error: BaseException) -> None:
     definition = outcome.definition
-    signals.send(signals.job_dead, definition.sender if definition else None, payload=payload, error=error)
+    with nullcontext() if isinstance(error, NeverRun) else plugins.around(payload):
+        signals.send(signals.job_dead, definition.sender if definition else None, payload=payload, error=error)
 
 
 def _default_max() -> int:

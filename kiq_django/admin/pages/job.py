@@ -255,7 +255,8 @@ def _now(record: JobRecord) -> Step:
 def _links(jid: str, record: JobRecord | None) -> list[tuple[str, str]]:
     """Where else this job leaves traces, as the settings say."""
     chosen = conf.get().dashboard
-    trace = record.payload.document.get("trace_id") if record and record.payload else None
+    document = record.payload.document if record and record.payload else {}
+    trace = document.get("trace_id") or "".join(str(document.get("traceparent", "")).split("-")[1:2])
     known = {"jid": quote(jid, safe=""), "trace_id": quote(str(trace or ""), safe="")}
     found = []
     if chosen.log_link:
