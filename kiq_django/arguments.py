@@ -24,9 +24,6 @@ SMALLEST, LARGEST = -(2**63), 2**64 - 1
 DEEPEST: Final = 96
 """Levels of lists and dicts in one argument; payload, `args` and a rich value's own make up Ruby's 100."""
 
-_DONE = frozenset({bool, type(None)})
-
-
 # --- into the payload ---
 
 
@@ -46,6 +43,8 @@ def dump(
     Raises:
         ArgumentError: a value cannot travel; the text names the argument and the remedy.
     """
+    if not kwargs and all(map(_is_scalar, args)):
+        return list(args), {}, False
     walk = _Walk()
     ready = []
     for index, value in enumerate(args):
@@ -81,8 +80,6 @@ class _Walk:
     def value(self, value: Any, room: int) -> Any:
         """The JSON form of a value that may hold `room` more levels."""
         kind = type(value)
-        if kind in _DONE:
-            return value
         check = _CHECKS.get(kind)
         if check is not None:
             return value if check(value) else _refuse_scalar(value)
@@ -136,7 +133,14 @@ _CHECKS: dict[type, Callable[[Any], bool]] = {
     str: _is_whole_text,
     int: lambda value: SMALLEST <= value <= LARGEST,
     float: lambda value: value - value == 0,
+    bool: lambda value: True,
+    type(None): lambda value: True,
 }
+
+
+def _is_scalar(value: Any) -> bool:
+    check = _CHECKS.get(type(value))
+    return check is not None and check(value)
 
 
 def _refuse_scalar(value: Any) -> Any:

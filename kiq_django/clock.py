@@ -1,16 +1,12 @@
 """The only place that reads time, so that tests can move it."""
 
 import time
+from collections.abc import Callable
 
+now: Callable[[], float] = time.time
+"""Seconds since the epoch by this host's clock.
 
-def now() -> float:
-    """Seconds since the epoch by this host's clock.
-
-    Good for what people read. Decisions between hosts use Redis `TIME` inside scripts.
-    """
-    return time.time()
-
-
-def monotonic() -> float:
-    """Seconds from an arbitrary start that never goes back: for durations and deadlines."""
-    return time.monotonic()
+Good for what people read. Decisions between hosts use Redis `TIME` inside scripts.
+"""
+monotonic: Callable[[], float] = time.monotonic
+"""Seconds from an arbitrary start that never goes back: for durations and deadlines."""

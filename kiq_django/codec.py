@@ -2,10 +2,11 @@
 
 Every reader of the wire (Sidekiq 6.4 to 8.1, its Web pages, ours) takes compact UTF-8 JSON with floats that
 keep their fraction, whole characters, at most 100 levels and no NaN. What would break one is refused here,
-on the way in as on the way out. With orjson, of the "fast" extra, it is as strict and writes the same bytes.
+on the way in as on the way out. With orjson, of the "fast" extra, it is read in less time, and as strictly.
 """
 
 import json
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from kiq_django.exceptions import MalformedPayload, PayloadError
@@ -31,19 +32,34 @@ def _no_constant(name: str) -> Any:
 
 
 _DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)
+_scan: Any = json.JSONDecoder(parse_constant=_no_constant).scan_once  # type: ignore[attr-defined]
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
-# Every digit becomes 0 and every opening bracket [: two questions about the text for one pass over it.
-_SHAPE = bytes(48 if chr(i).isdigit() else 91 if chr(i) in "[{" else 120 for i in range(128)) + b"x" * 128
+# Every digit becomes 0, every opening bracket [ and E e: several questions about the text for one pass over it.
+_SHAPE = bytes.maketrans(b"123456789{E", b"000000000[e")
 _LONG_NUMBER = b"0" * 19
-_SCALARS = frozenset({str, bool, int, type(None)})
+_LARGE_EXPONENT, _LARGE_EXPONENT_TOO = b"0e000", b"0e+000"
+"""With less than three digits, and less than 19 before it, no number is infinite."""
 
 
 def _parse_plain(raw: bytes, shape: bytes) -> Any:
-    value = _DECODER.decode(raw.decode())
-    if b"\\ud" in raw or b"\\uD" in raw:  # an escaped half character parses, and can be written nowhere
+    value = _read_plain(raw.decode(), shape)
+    if b"\\u" in raw and (
+        b"\\ud" in raw or b"\\uD" in raw
+    ):  # an escaped half character parses, and can be written nowhere
         _ENCODER.encode(value).encode()
     return value
+
+
+def _read_plain(text: str, shape: bytes) -> Any:
+    """`_DECODER` asks us about each float; where none can be infinite its inner half does, in half the time."""
+    if _LONG_NUMBER in shape or _LARGE_EXPONENT in shape or _LARGE_EXPONENT_TOO in shape:
+        return _DECODER.decode(text)
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        return _DECODER.decode(text)
+    return value if end == len(text) else _DECODER.decode(text)
 
 
 def _parse_fast(raw: bytes, shape: bytes) -> Any:
@@ -51,40 +67,17 @@ def _parse_fast(raw: bytes, shape: bytes) -> Any:
     return _parse_plain(raw, shape) if _LONG_NUMBER in shape else orjson.loads(raw)
 
 
-def _write_plain(value: Any) -> bytes:
-    return _ENCODER.encode(value).encode()
+def _writer() -> Callable[[Any], Iterable[str]]:
+    """The inner half of `_ENCODER`, which it makes anew for each text, and that takes as long as to write a payload."""
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # not CPython
+        return lambda value: [_ENCODER.encode(value)]
+    inner = make(None, _ENCODER.default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    return lambda value: inner(value, 0)
 
 
-def _write_fast(value: Any) -> bytes:
-    """As `_write_plain`, whose bytes count: orjson spells tiny floats its own way, and NaN as null."""
-    if _alike((value,)):
-        try:
-            return orjson.dumps(value)
-        except TypeError:  # an integer beyond 64 bits, a key that is no text, half a character
-            pass
-    return _write_plain(value)
-
-
-def _alike(values: Any) -> bool:
-    """Whether both writers agree about these values."""
-    for value in values:
-        kind = type(value)
-        if kind is float:
-            if not (1e-4 <= value < 1e16 or -1e16 < value <= -1e-4 or value == 0):
-                return False
-        elif kind is list:
-            if not _alike(value):
-                return False
-        elif kind is dict:
-            if not _alike(value.values()):
-                return False
-        elif kind not in _SCALARS:
-            return False
-    return True
-
-
+_pieces = _writer()
 _parse = _parse_fast if orjson else _parse_plain
-_write = _write_fast if orjson else _write_plain
 
 
 def _too_deep(value: Any) -> bool:
@@ -112,7 +105,7 @@ def loads(raw: bytes | str) -> Any:
         raise MalformedPayload(f"JSON nests deeper than {MAX_NESTING} levels") from None
     except ValueError as error:
         raise MalformedPayload(f"not usable JSON: {error}") from error
-    if shape.count(b"[") > MAX_NESTING and _too_deep(value):
+    if len(raw) > 2 * MAX_NESTING and shape.count(b"[") > MAX_NESTING and _too_deep(value):
         raise MalformedPayload(f"JSON nests deeper than {MAX_NESTING} levels")
     return value
 
@@ -124,7 +117,7 @@ def dump_bytes(value: Any) -> bytes:
         PayloadError: NaN or an infinite number, half a character, a type that JSON lacks, or over 100 levels.
     """
     try:
-        raw = _write(value)
+        raw = "".join(_pieces(value)).encode()
     except RecursionError:
         raise PayloadError(f"it nests deeper than {MAX_NESTING} levels; pass flatter data") from None
     except UnicodeEncodeError:

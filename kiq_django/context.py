@@ -26,16 +26,14 @@ class StopFlag(Protocol):
 class RunningJob:
     """A job while it runs."""
 
-    __slots__ = ("_told_at", "definition", "is_direct", "opened_connection", "payload", "queue", "stop_flag")
+    opened_connection: bool = False
+    """The job made its thread connect to a database, so that somebody must disconnect."""
+    is_direct: bool = False
+    """Made by `perform_now` in this process: it never lay in Redis."""
+    _told_at: float = -1.0
 
     def __init__(
-        self,
-        payload: Payload,
-        queue: str,
-        definition: "Definition | None",
-        stop_flag: StopFlag | None = None,
-        *,
-        is_direct: bool = False,
+        self, payload: Payload, queue: str, definition: "Definition | None", stop_flag: StopFlag | None = None
     ) -> None:
         self.payload = payload
         """As it was fetched; arguments of rich types still encoded."""
@@ -44,11 +42,6 @@ class RunningJob:
         self.definition = definition
         """What `@job` declared, None when no loaded code declares this name."""
         self.stop_flag = stop_flag
-        self._told_at = -1.0
-        self.opened_connection = False
-        """The job made its thread connect to a database, so that somebody must disconnect."""
-        self.is_direct = is_direct
-        """Made by `perform_now` in this process: it never lay in Redis."""
 
     def __repr__(self) -> str:
         return f"<RunningJob {self.name} {self.id}>"

@@ -68,7 +68,7 @@ async def adeliver(payload: Payload) -> Payload | None:
     accepted = await _achain()(payload)
     if accepted is None:
         return None
-    pushed = _verify(_stamp(accepted, clock.now()))
+    pushed = _Gate().let_out(accepted)
     await adapters.get().apush([pushed])
     if signals.job_enqueued.receivers:
         _announce([pushed])
@@ -98,7 +98,7 @@ def refuse_unusable(payload: Payload) -> None:
         PayloadError: it is larger than `KIQ["LIMITS"]["payload"]`, or not JSON.
         Unsupported: it is scheduled, and the adapter has no schedule.
     """
-    _verify(_stamp(payload, clock.now()))
+    _Gate().let_out(payload)
 
 
 def slices(payloads: Iterable[Payload]) -> Iterator[list[Payload]]:
@@ -124,14 +124,13 @@ def _push(ready: Sequence[Payload], replicas: int) -> None:
 
 def _pass(payloads: Sequence[Payload]) -> tuple[list[Payload | None], dict[int, Exception]]:
     """What is to be pushed, None for what is not, and the errors among those by their index."""
-    chain = _chain()
-    now = clock.now()
+    chain, gate = _chain(), _Gate()
     passed: list[Payload | None] = []
     troubles: dict[int, Exception] = {}
     for payload in payloads:
         try:
             accepted = chain(payload)
-            passed.append(_verify(_stamp(accepted, now)) if accepted is not None else None)
+            passed.append(None if accepted is None else gate.let_out(accepted))
         except Exception as error:  # noqa: BLE001 - raised after the push of the others
             troubles[len(passed)] = error
             passed.append(None)
@@ -160,27 +159,48 @@ async def _aaccept(payload: Payload) -> Payload:
     return payload
 
 
-def _stamp(payload: Payload, now: float) -> Payload:
-    """A time that is not ahead means now. Only what goes to a queue has `enqueued_at`."""
-    at = payload.at
-    if at is None:
-        return wire.outgoing(Payload({**payload.document, "enqueued_at": now}))  # `evolve` in short, on the hot path
-    if at <= now:
-        return wire.outgoing(payload.evolve(at=ABSENT, enqueued_at=now))
-    return wire.outgoing(payload)
+class _Gate:
+    """What payloads pass last, some of them together: their times are set, and what cannot be pushed is refused.
 
+    At the call too if the push waits, since after the commit is late.
+    """
 
-def _verify(payload: Payload) -> Payload:
-    """Refuse what cannot be pushed; at the call too if the push waits, since after the commit is late."""
-    size, limits = len(payload.encode()), conf.get().limits
-    if size > limits.payload_warning or size > limits.payload:
-        _weigh(payload.name, size, limits)
-    if payload.at is not None and not adapters.get().schedules:
-        raise Unsupported(
-            f"KIQ['ADAPTER'] {conf.get().adapter!r} cannot run {payload.name} later. "
-            "Enqueue it without a time, or choose 'redis', 'threads' or 'test'"
-        )
-    return payload
+    __slots__ = ("_in_milliseconds", "_limits", "_most", "_now")
+
+    def __init__(self) -> None:
+        settings = conf.get()
+        self._now = clock.now()
+        self._limits = settings.limits
+        self._most = min(self._limits.payload, self._limits.payload_warning)
+        self._in_milliseconds = settings.sidekiq.integer_times
+
+    def let_out(self, payload: Payload) -> Payload:
+        """The payload as it is to be stored; only what goes to a queue has `enqueued_at`.
+
+        Raises:
+            PayloadError, Unsupported: as for `refuse_unusable`.
+        """
+        document = payload.document
+        if "at" in document and payload.at is not None:
+            payload = self._scheduled(payload, payload.at)
+        else:
+            payload = Payload({**document, "enqueued_at": self._now})  # `evolve` in short, on the hot path
+        if self._in_milliseconds:
+            payload = wire.in_milliseconds(payload)
+        if (size := len(payload.encode())) > self._most:
+            _weigh(payload.name, size, self._limits)
+        return payload
+
+    def _scheduled(self, payload: Payload, at: float) -> Payload:
+        """A time that is not ahead means now."""
+        if at <= self._now:
+            return payload.evolve(at=ABSENT, enqueued_at=self._now)
+        if not adapters.get().schedules:
+            raise Unsupported(
+                f"KIQ['ADAPTER'] {conf.get().adapter!r} cannot run {payload.name} later. "
+                "Enqueue it without a time, or choose 'redis', 'threads' or 'test'"
+            )
+        return payload
 
 
 def _weigh(name: str, size: int, limits: Limits) -> None:

@@ -14,22 +14,10 @@ from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from kiq_django import (
-    arguments,
-    clock,
-    conf,
-    deadline,
-    middleware,
-    plugins,
-    registry,
-    results,
-    routing,
-    signals,
-    transactions,
-)
+from kiq_django import arguments, clock, conf, deadline, middleware, plugins, results, routing, signals, transactions
 from kiq_django.context import RunningJob, StopFlag, current
 from kiq_django.exceptions import JobTimeout
-from kiq_django.payload import RESULT, Payload
+from kiq_django.payload import KWARGS, RESULT, RICH, Payload
 from kiq_django.registry import Definition
 
 logger = logging.getLogger("kiq_django")
@@ -38,7 +26,16 @@ logger = logging.getLogger("kiq_django")
 class Outcome:
     """How one run of a job went."""
 
-    __slots__ = ("definition", "elapsed", "error", "fate", "interrupted", "payload", "queue", "result", "started_at")
+    error: BaseException | None = None
+    """What the job raised."""
+    fate: str = ""
+    """What becomes of a failed job, in words for people; empty until that was decided."""
+    result: Any = None
+    """What the job returned, or the link that vetoed it."""
+    interrupted: bool = False
+    """Cancelled by a stopping worker: it neither succeeded nor failed."""
+    elapsed: float = 0.0
+    """Seconds."""
 
     def __init__(self, payload: Payload, queue: str, definition: Definition | None) -> None:
         self.payload = payload
@@ -47,18 +44,8 @@ class Outcome:
         """Where it was fetched from."""
         self.definition = definition
         """What `@job` declared; None for an unknown name."""
-        self.error: BaseException | None = None
-        """What the job raised."""
-        self.fate = ""
-        """What becomes of a failed job, in words for people; empty until that was decided."""
-        self.result: Any = None
-        """What the job returned, or the link that vetoed it."""
-        self.interrupted = False
-        """Cancelled by a stopping worker: it neither succeeded nor failed."""
         self.started_at = clock.now()
         """Epoch seconds."""
-        self.elapsed = 0.0
-        """Seconds."""
 
     def __repr__(self) -> str:
         return f"<Outcome {self.payload.name} {self.payload.jid} {self.state}>"
@@ -72,7 +59,13 @@ class Outcome:
 
 
 def run(
-    payload: Payload, queue: str, stop_flag: StopFlag | None = None, *, housekeeping: bool = True, direct: bool = False
+    payload: Payload,
+    queue: str,
+    stop_flag: StopFlag | None = None,
+    *,
+    definition: Definition | None = None,
+    housekeeping: bool = True,
+    direct: bool = False,
 ) -> Outcome:
     """Run a job in this thread, an async one on an event loop of its own.
 
@@ -80,6 +73,7 @@ def run(
         payload: what to run.
         queue: where it was fetched from.
         stop_flag: what the job sees as `current_job().interrupted`.
+        definition: of the job, where it was looked for already.
         housekeeping: close database connections that are broken or too old, before and after. False where the
             thread belongs to somebody else, who may have a cursor open.
         direct: made by `perform_now`, so that nobody can have changed it on its way.
@@ -90,12 +84,14 @@ def run(
     Raises:
         KeyboardInterrupt: the process is to end.
     """
-    definition = registry.find(payload.name) or routing.wrapped(payload)
-    running = RunningJob(payload, queue, definition, stop_flag, is_direct=direct)
+    definition = definition or routing.find(payload)
+    running = RunningJob(payload, queue, definition, stop_flag)
+    if direct:
+        running.is_direct = True
     outcome = Outcome(payload, queue, definition)
     token = current.set(running)
     try:
-        if housekeeping:
+        if connected := housekeeping and transactions.initialised():
             _keep_connections_fresh()
         if signals.job_started.receivers:
             _started(running)
@@ -111,7 +107,7 @@ def run(
         except BaseException as error:  # noqa: BLE001 - the worker outlives whatever a job raises
             outcome.error = error
         outcome.elapsed = clock.monotonic() - began
-        if housekeeping:
+        if connected or (housekeeping and running.opened_connection):
             _keep_connections_fresh()
         if signals.job_finished.receivers:
             _finished(outcome)
@@ -130,7 +126,7 @@ async def arun(payload: Payload, queue: str, stop_flag: StopFlag | None = None) 
         asyncio.CancelledError: the task around was cancelled, and the stop flag is not set. With it set, the
             cancelling is the worker's: the outcome is `interrupted`.
     """
-    definition = registry.find(payload.name) or routing.wrapped(payload)
+    definition = routing.find(payload)
     running = RunningJob(payload, queue, definition, stop_flag)
     outcome = Outcome(payload, queue, definition)
     token = current.set(running)
@@ -213,18 +209,15 @@ def _achain(definition: Definition | None, payload: Payload) -> Callable[[Payloa
     return chain
 
 
-def _arguments(payload: Payload) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    if "rich" in payload.document:
-        return arguments.load(payload.args, payload.kwargs)
-    return payload.args, payload.kwargs
-
-
 def _performer(definition: Definition) -> Callable[[Payload], Any]:
-    target, is_class, call = definition.target, definition.is_class, definition.call
+    target = definition.perform if definition.is_class else definition.target
 
     def perform(payload: Payload) -> Any:
-        args, kwargs = _arguments(payload)
-        return call(args, kwargs) if is_class else target(*args, **kwargs)
+        document = payload.document
+        args, kwargs = document.get("args") or (), document.get(KWARGS)
+        if RICH in document:
+            args, kwargs = arguments.load(args, kwargs or {})
+        return target(*args, **kwargs) if kwargs else target(*args)
 
     seconds = _timeout(definition)
     return perform if seconds is None else _limited(perform, seconds, definition)
@@ -259,7 +252,7 @@ def _aperformer(definition: Definition) -> Callable[[Payload], Awaitable[Any]]:
 
 async def _aarguments(payload: Payload) -> tuple[Sequence[Any], Mapping[str, Any]]:
     """Rich arguments may ask the database, which is forbidden on the event loop."""
-    if "rich" in payload.document:
+    if RICH in payload.document:
         return await sync_to_async(arguments.load, thread_sensitive=True)(payload.args, payload.kwargs)
     return payload.args, payload.kwargs
 
@@ -277,7 +270,7 @@ def _too_long(definition: Definition, seconds: float) -> str:
 
 
 def _keep_connections_fresh() -> None:
-    """What Django does around a request, for this thread's connections; next to free for a thread without any."""
+    """What Django does around a request, for this thread's connections."""
     for connection in transactions.initialised():
         try:
             if connection.connection is not None:

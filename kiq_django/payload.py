@@ -1,6 +1,6 @@
 """A job as it lies in Redis: one JSON object in Sidekiq's format."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from kiq_django.codec import dump_bytes, loads
@@ -46,15 +46,34 @@ _FIELDS = (
 """What a reader relies on. All else may be anything: it is read with care, where it is needed."""
 
 
+_kinds_of_jobs: set[tuple[type, ...]] = set()
+"""Types of the fields above as they were found in jobs: there are a few hundred at most."""
+
+
 def _check(document: Any) -> None:
     if type(document) is not dict:
         raise MalformedPayload(f"a job is a JSON object, this is {type(document).__name__}")
     get = document.get
+    kinds = (
+        type(get("class")),
+        type(get("jid")),
+        type(get("args")),
+        type(get(KWARGS)),
+        type(get("tags")),
+        type(get("queue")),
+        type(get("retry_count")),
+    )
+    if kinds not in _kinds_of_jobs:
+        _check_each_field(get)
+        _kinds_of_jobs.add(kinds)
+    if not document["class"]:
+        raise MalformedPayload("'class' is empty")
+
+
+def _check_each_field(get: Callable[[str], Any]) -> None:
     for name, kinds, wanted in _FIELDS:
         if type(get(name)) not in kinds:
             raise MalformedPayload(f"'{name}' must be {wanted}, not {type(get(name)).__name__}")
-    if not document["class"]:
-        raise MalformedPayload("'class' is empty")
 
 
 class Payload:

@@ -40,9 +40,11 @@ class Definition:
 
     def call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Run it plainly: no context, no middleware. An async job answers its coroutine."""
-        if self.is_class:
-            return self.target().perform(*args, **kwargs)
-        return self.target(*args, **kwargs)
+        return self.perform(*args, **kwargs) if self.is_class else self.target(*args, **kwargs)
+
+    def perform(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a class with `perform`: on an instance of its own."""
+        return self.target().perform(*args, **kwargs)
 
     @property
     def origin(self) -> tuple[str, str]:

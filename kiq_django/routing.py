@@ -12,8 +12,8 @@ from kiq_django.registry import Definition
 
 
 def find(payload: Payload) -> Definition | None:
-    """The declared job that a payload is for. Where every job passes, this stands written out."""
-    return registry.find(payload.name) or wrapped(payload)
+    """The declared job that a payload is for."""
+    return registry.find(payload.document["class"]) or wrapped(payload)
 
 
 def wrapped(payload: Payload) -> Definition | None:

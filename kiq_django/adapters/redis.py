@@ -54,7 +54,7 @@ def _task_entry(payload: Payload) -> TaskEntry:
 
 def _entry(payload: Payload) -> Entry:
     """The time of a scheduled job is its score. A stored `at` would send it back to the schedule when due."""
-    at = payload.at
+    at = payload.at if "at" in payload.document else None
     kept = _keeping(payload, at) if RESULT in payload.document else None
     if at is None:
         return Entry(payload.queue, payload.encode(), None, kept)

@@ -7,7 +7,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 from kiq_django import arguments, client, clock, conf, execution, plugins, registry
 from kiq_django.client import Handle, JobIds
-from kiq_django.jids import JidRange
+from kiq_django.jids import JidRange, new_jid
 from kiq_django.jobs import moments
 from kiq_django.jobs.moments import Delay, Moment
 from kiq_django.jobs.plan import OWN_OPTIONS, STAY_HERE, CallShape, Plan, build_options, hooks_of
@@ -161,10 +161,7 @@ class Job(Generic[P, R]):
     ) -> Payload:
         self._shape.check(args, kwargs)
         ready, named, rich = arguments.dump(args, kwargs, self._shape.names)
-        fields = {**plan.fields, "rich": True} if rich else plan.fields
-        return Payload.new(
-            self.name, ready, named, queue=plan.queue, retry=plan.retry, now=now, jid=jid, at=at, **fields
-        )
+        return plan.payload(ready, named, jid or new_jid(now), now, at, rich=rich)
 
 
 class AsyncJob(Job[P, R]):

@@ -14,7 +14,7 @@ from kiq_django.codec import dumps
 from kiq_django.delivery import Care
 from kiq_django.exceptions import ConfigurationError, PayloadError
 from kiq_django.options import JobOptions
-from kiq_django.payload import RESULT
+from kiq_django.payload import KWARGS, RESULT, RICH, Payload
 from kiq_django.registry import Definition
 
 OWN_OPTIONS = frozenset(each.name for each in fields(JobOptions)) - {"extra"}
@@ -28,7 +28,7 @@ FROM_SETTINGS = ("queue", "retry", "on_commit", "outbox", "wait_replicas", "back
 class Plan:
     """What is the same in all payloads of a job under the same settings."""
 
-    __slots__ = ("care", "fields", "on_commit", "queue", "retry", "settings")
+    __slots__ = ("_head", "care", "fields", "on_commit", "queue", "retry", "settings")
 
     def __init__(self, name: str, given: Mapping[str, Any], settings: sections.Settings) -> None:
         defaults = {option: getattr(settings.defaults, option) for option in FROM_SETTINGS}
@@ -39,7 +39,22 @@ class Plan:
         self.retry = options.retry
         self.on_commit = options.on_commit
         self.care = _care(name, options, settings)
+        self._head = {"retry": options.retry, "queue": options.queue, "class": name}
         self.fields = {**_travelling(options), **_plain(options.extra)}
+
+    def payload(
+        self, args: list[Any], kwargs: dict[str, Any], jid: str, now: float, at: float | None, *, rich: bool
+    ) -> Payload:
+        """One call, as `Payload.new` would make it; arguments are as `arguments.dump` gives them."""
+        document = {**self._head, "args": args, "jid": jid, "created_at": now}
+        if kwargs:
+            document[KWARGS] = kwargs
+        if at is not None:
+            document["at"] = at
+        document.update(self.fields)
+        if rich:
+            document[RICH] = True
+        return Payload(document)
 
 
 class CallShape:

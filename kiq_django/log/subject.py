@@ -1,6 +1,7 @@
 """The job that a line is about."""
 
 import json
+from collections.abc import Sequence
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
@@ -14,7 +15,9 @@ FIELDS = ("class", "jid", "queue", "tags", "elapsed")
 class Subject:
     """The job that lines are about, fit to be written. Made once for all its lines."""
 
-    __slots__ = ("jid", "json", "name", "payload", "queue", "tags", "text", "tid")
+    tags: Sequence[str] = ()
+    text: str = ""
+    json: str = ""
 
     def __init__(self, payload: Payload, queue: str, thread: int) -> None:
         document = payload.document
@@ -24,9 +27,9 @@ class Subject:
         if not together.isprintable() or " " in together or len(together) > FIELD_CHARACTERS:
             name, jid, queue = one_field(name), one_field(jid), one_field(queue)
         self.name, self.jid, self.queue, self.tid = name, jid, queue, f"{thread:x}"
-        self.tags = [one_field(tag) for tag in payload.tags] if "tags" in document else []
         self.payload = payload
-        self.text = self.json = ""
+        if "tags" in document:
+            self.tags = [one_field(tag) for tag in payload.tags]
 
     def context(self) -> dict[str, Any]:
         """What a record carries as `kiq`."""

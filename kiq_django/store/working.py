@@ -14,6 +14,7 @@ from kiq_django import sections
 from kiq_django.store import records
 from kiq_django.store.keys import Keys, name_of, spelled
 from kiq_django.store.link import Link
+from kiq_django.store.packing import unpacked
 
 Verb = Literal["retry", "bury", "schedule", "requeue", "end"]
 """Where a job goes; `end` is nowhere, as with an acknowledgement."""
@@ -211,8 +212,9 @@ def _turn(settled: list[bytes], queues: Sequence[str], reply: Sequence[Sequence[
     taken: list[tuple[str, bytes]] = []
     paused: list[str] = []
     reaped = False
-    for queue, (state, *payloads) in zip(queues, reply, strict=False):
-        taken += [(queue, raw) for raw in payloads]
+    for queue, (state, payloads) in zip(queues, reply, strict=False):
+        if payloads:
+            taken += [(queue, raw) for raw in unpacked(payloads)]
         if state == 1:
             paused.append(queue)
         elif state != 0:

@@ -1,12 +1,13 @@
 """The jobs that a capsule has taken: on their way to its threads, with them, or on their way back."""
 
 import logging
+import time
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 
 from kiq_django import clock
 from kiq_django.worker import verdict
-from kiq_django.worker.buffer import Buffer
+from kiq_django.worker.buffer import Buffer, Seat
 from kiq_django.worker.ownership import Ownership, Place
 from kiq_django.worker.pace import Pace
 from kiq_django.worker.reservation import Reservation
@@ -14,6 +15,8 @@ from kiq_django.worker.settler import Settler
 
 logger = logging.getLogger("kiq_django.worker")
 
+NAP = 0.001
+"""Seconds. While jobs are quick, their ends are gathered this long instead of waking the loop for each."""
 STALE = 0.010
 """Seconds. A fetched job that no thread has begun goes back, so that another process can have it."""
 
@@ -39,6 +42,7 @@ class Custody:
         self._ownership = ownership
         self._pace = Pace()
         self._stuck_since = 0.0
+        self._seat = Seat()
 
     @property
     def is_empty(self) -> bool:
@@ -61,17 +65,24 @@ class Custody:
         on_threads = self.active - len(self.handed_off)
         return self._concurrency + self._pace.ahead - on_threads
 
+    def nap(self, *, more: bool) -> None:
+        """While jobs are quick, let their ends gather; where there are `more`, only until the threads run low."""
+        level = self._pace.ahead // 2
+        if not more:
+            time.sleep(NAP)
+        elif len(self._buffer) > level or not self.finished:
+            self._buffer.sleep_until_low(self._seat, level, NAP)
+
     def accept(self, jobs: Sequence[Place], *, closed: Collection[str], taking: bool) -> None:
         """Hand jobs to the threads; back go those that came in although we take none, or none from their queue."""
-        begun: list[Reservation] = []
-        unwanted: list[Reservation] = []
-        for place in jobs:
-            reservation = Reservation(self._ownership.name, *place)
-            self._ownership.hold(place)
-            (begun if taking and reservation.queue not in closed else unwanted).append(reservation)
-        self.put_back(unwanted)
-        self.active += len(begun)
-        self._buffer.put(begun)
+        owner = self._ownership.name
+        come = [Reservation(owner, queue, raw) for queue, raw in jobs]
+        self._ownership.hold(come)
+        if closed or not taking:
+            self.put_back([each for each in come if not taking or each.queue in closed])
+            come = [each for each in come if taking and each.queue not in closed]
+        self.active += len(come)
+        self._buffer.put(come)
 
     def collect(self, now: float) -> bool:
         """Take over what the threads have finished. False when that is nothing; `now` in monotonic seconds."""
@@ -89,10 +100,7 @@ class Custody:
 
     def confirm(self, answers: Sequence[bytes]) -> None:
         """Redis has answered to the ends that were sent, one answer per batch."""
-        ownership = self._ownership
-        for reservation in self._settler.confirm(answers, living=ownership.living):
-            if reservation.owner == ownership.name:
-                ownership.release((reservation.queue, reservation.raw))
+        self._ownership.release(self._settler.confirm(answers, living=self._ownership.living))
 
     # -- giving back ------------------------------------------------------------------------------
 
@@ -125,7 +133,7 @@ class Custody:
 
     def give_back_running(self) -> None:
         """Time is up: what still runs goes back as if it had not been begun."""
-        running = self._ownership.held_but((r.queue, r.raw) for r in self._settler.waiting)
+        running = self._ownership.held_but(self._settler.waiting)
         logger.warning("Time is up: %d running jobs go back to their queues", len(running))
         self.active = 0
-        self.put_back(Reservation(self._ownership.name, *place) for place in running)
+        self.put_back(Reservation(each.owner, each.queue, each.raw) for each in running)

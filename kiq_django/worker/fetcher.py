@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 
 from kiq_django import clock
@@ -24,8 +23,6 @@ from kiq_django.worker.watch import Watch
 
 logger = logging.getLogger("kiq_django.worker")
 
-NAP = 0.001
-"""Seconds. While jobs are quick, their ends are gathered this long instead of waking the loop for each."""
 GRACE = 0.005
 """Seconds. Waiters outlive a full house by this: quick jobs make room again before it is worth ending them."""
 
@@ -233,7 +230,7 @@ class Fetcher:
     def _rest(self) -> None:
         """Until something finished, something came in, or it is time for a look."""
         if self._custody.is_quick:
-            time.sleep(NAP)
+            self._custody.nap(more=self._lookout.due)
             self._watch.look()
         elif not self.settler.waiting:
             self._wait()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from kiq_django.exceptions import StoreError
 from kiq_django.store.working import Working
+from kiq_django.worker.reservation import Reservation
 
 logger = logging.getLogger("kiq_django.worker")
 Place = tuple[str, bytes]
@@ -24,7 +25,8 @@ class Ownership:
         """Under which jobs are reserved now; empty before the first registration."""
         self.lost = False
         """A reaper has taken this owner for dead. Nothing more may be taken under its name."""
-        self._held: Counter[Place] = Counter()
+        self._held: dict[Reservation, None] = {}
+        """In the order in which they came."""
         self._working = working
         self._prefix = prefix
         self._queues = queues
@@ -34,7 +36,7 @@ class Ownership:
         """Begin anew, holding nothing, under a name that nobody ever had."""
         name = f"{self._prefix}:{secrets.token_hex(3)}"
         self._working.register(name, self._queues, self._lease)
-        self._held = Counter()
+        self._held = {}
         self.name = name
         self.lost = False
 
@@ -61,22 +63,22 @@ class Ownership:
         """The name, empty once it was lost."""
         return "" if self.lost else self.name
 
-    def hold(self, place: Place) -> None:
-        """A job has come into memory."""
-        self._held[place] += 1
+    def hold(self, reservations: Iterable[Reservation]) -> None:
+        """Jobs have come into memory."""
+        self._held.update(dict.fromkeys(reservations))
 
-    def release(self, place: Place) -> None:
-        """A job is off the working list."""
-        if self._held[place] > 1:
-            self._held[place] -= 1
-        else:
-            del self._held[place]
+    def release(self, reservations: Iterable[Reservation]) -> None:
+        """Jobs are off the working list, whoever owned it."""
+        for reservation in reservations:
+            self._held.pop(reservation, None)
 
-    def held_but(self, others: Iterable[Place]) -> list[Place]:
+    def held_but(self, others: Iterable[Reservation]) -> list[Reservation]:
         """What is held in memory apart from `others`, in the order in which it came."""
-        return list((self._held - Counter(others)).elements())
+        known = set(others)
+        return [reservation for reservation in self._held if reservation not in known]
 
     def ghosts(self, known: Iterable[Place]) -> list[Place]:
         """What is on our working lists and neither held in memory nor `known`: a fetch whose answer was lost."""
         listed = Counter(self._working.held(self.name, self._queues))
-        return list((listed - self._held - Counter(known)).elements())
+        held = Counter((each.queue, each.raw) for each in self._held)
+        return list((listed - held - Counter(known)).elements())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.db import connections
 
-from kiq_django import clock, conf, execution, registry, routing
+from kiq_django import clock, conf, execution, routing
 from kiq_django.context import StopFlag
 from kiq_django.exceptions import MalformedPayload
 from kiq_django.payload import Payload
@@ -102,7 +102,7 @@ class Processor:
         except MalformedPayload as error:
             verdict.bury_unreadable(reservation, error)
             return False
-        definition = registry.find(payload.name) or routing.wrapped(payload)
+        definition = routing.find(payload)
         if definition is None:
             unroutable.park(reservation, payload)
             return False
@@ -111,5 +111,6 @@ class Processor:
             self._fetcher.note_start()
         if definition.is_async:
             return self._submit(reservation, payload)
-        verdict.conclude(reservation, execution.run(payload, reservation.queue, self._stop_flag))
+        outcome = execution.run(payload, reservation.queue, self._stop_flag, definition=definition)
+        verdict.conclude(reservation, outcome)
         return False

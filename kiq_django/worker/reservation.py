@@ -9,7 +9,12 @@ from kiq_django.store.working import Move
 class Reservation:
     """The unit of work. One thread at a time holds it: fetcher, processor, fetcher."""
 
-    __slots__ = ("after", "move", "outcome", "owner", "queue", "raw")
+    outcome: Outcome | None = None
+    """How it ended; None until it ran."""
+    move: Move | None = None
+    """Where it goes; None is nowhere: an acknowledgement."""
+    after: Callable[[], None] | None = None
+    """What to call once its end is stored."""
 
     def __init__(self, owner: str, queue: str, raw: bytes) -> None:
         self.owner = owner
@@ -17,9 +22,3 @@ class Reservation:
         self.queue = queue
         self.raw = raw
         """As it stands on the working list."""
-        self.outcome: Outcome | None = None
-        """How it ended; None until it ran."""
-        self.move: Move | None = None
-        """Where it goes; None is nowhere: an acknowledgement."""
-        self.after: Callable[[], None] | None = None
-        """What to call once its end is stored."""

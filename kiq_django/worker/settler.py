@@ -34,28 +34,26 @@ class Settler:
     def collect(self, finished: deque[Reservation]) -> int:
         """Take over what the threads have finished. Returns how many."""
         count = len(finished)
-        for _ in range(count):
-            self.waiting.append(finished.popleft())
+        self.waiting += [finished.popleft() for _ in range(count)]
         return count
 
     def batches(self) -> list[Batch]:
         """Everything that waits, per working list. `confirm` takes the answers in this order."""
-        batches: dict[tuple[str, str], Batch] = {}
-        groups: dict[tuple[str, str], tuple[list[Reservation], list[Reservation]]] = {}
+        groups: dict[tuple[str, str], list[Reservation]] = {}
         for reservation in self.waiting:
             place = (reservation.owner, reservation.queue)
-            batch = batches.get(place)
-            if batch is None:
-                batch = batches[place] = Batch(*place)
-                groups[place] = ([], [])
-            if reservation.move is None:
-                batch.acks.append(reservation.raw)
-                groups[place][0].append(reservation)
-            else:
-                batch.moves.append(reservation.move)
-                groups[place][1].append(reservation)
-        self._sent = [acked + moved for acked, moved in groups.values()]
-        return list(batches.values())
+            try:
+                groups[place].append(reservation)
+            except KeyError:
+                groups[place] = [reservation]
+        self._sent, batches = [], []
+        for (owner, queue), group in groups.items():
+            acked = [each for each in group if each.move is None]
+            moved = [each for each in group if each.move is not None] if len(acked) < len(group) else []
+            self._sent.append(acked + moved)
+            moves = [each.move for each in moved if each.move is not None]
+            batches.append(Batch(owner, queue, [each.raw for each in acked], moves))
+        return batches
 
     def doubt(self) -> None:
         """The answer was lost: what was sent may be stored or not, and is sent again."""
@@ -98,7 +96,7 @@ class Settler:
             self._defer(afters)
         if outcomes:
             self.processed += len(outcomes)
-            self.failed += sum(outcome.error is not None for outcome in outcomes)
+            self.failed += sum([outcome.error is not None for outcome in outcomes])
             self._publish(outcomes)
 
     def _publish(self, outcomes: list[Outcome]) -> None:

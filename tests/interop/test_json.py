@@ -18,7 +18,6 @@ NUMBERS = [
     0, -1, 2**63, -(2**63), 2**64 - 1, 10**30, 0.0, -0.0, 1.0, 1.5, 0.1, 1e-4, 1234567.1234567, 999_999_999_999_999.9,
     1_795_318_639.913464, 1_795_318_639.0, -123456789012345.6,
 ]  # fmt: skip
-WRITERS = [codec._write_plain, *([codec._write_fast] if codec.orjson else [])]
 
 
 def documents():
@@ -31,9 +30,8 @@ def documents():
         yield {"n": number, "t": "".join(characters), "at": 1.7e9 + chance.random() * 1e9}
 
 
-@pytest.mark.parametrize("write", WRITERS)
-def test_ruby_writes_what_it_read(ruby, write):
-    ours = [write(document).decode() for document in documents()]
+def test_ruby_writes_what_it_read(ruby):
+    ours = [codec.dumps(document) for document in documents()]
     assert ruby("json_text", ours) == ours
 
 

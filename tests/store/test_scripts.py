@@ -53,7 +53,7 @@ COMMANDS = {
 """What Redis 6.2, Valkey and Dragonfly all have, and which of the arguments are keys."""
 KEY = re.compile(r"KEYS\[(?:[^\[\]]|\[[^\[\]]*\])+\]")
 NOT_COMMON = {
-    "a parser of payloads": r"\b(cjson|cmsgpack|struct)\b",
+    "a parser of payloads": r"\b(cjson|cmsgpack\.unpack|struct)\b",
     "another door to commands": r"\bredis\.(?!call\b)",
     "globals that one of the versions lacks": r"\b(setfenv|getfenv|loadstring|load|dofile|bit|goto|table\.unpack)\b",
     "operators of Lua 5.3": r"//|<<|>>|&|\||~(?!=)",

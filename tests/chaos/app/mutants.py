@@ -58,7 +58,7 @@ def _edit(edits: Sequence[Edit]) -> None:
 
 MUTANTS: dict[str, Mutant] = {
     "pop_fetch": Mutant(
-        f"{MODEL} promise", [("reserve", "redis.call('LPUSH', working, unpack(taken, 2))", "")], bugs.popping_waits
+        f"{MODEL} promise", [("reserve", "redis.call('LPUSH', working, unpack(taken))", "")], bugs.popping_waits
     ),
     "popping_waits": Mutant("test_crash.py -k waiting", patch=bugs.popping_waits),
     "no_adoption": Mutant(f"{TROUBLE} 'answers and reserve'", patch=bugs.no_adoption),

@@ -1,0 +1,312 @@
+"""Where each microsecond of a job goes: `python -m bench.profile`.
+
+Every step of a job's way is run by itself, over and over, as the worker runs it in the middle of a busy hour: in
+batches of `BATCH` jobs, against a server of its own.
+Beside it stands the floor: the least that the same step costs without us.
+What the sum leaves open to the measured rate of a whole worker are hand-overs between threads and waits for Redis.
+"""
+
+import argparse
+import json
+import os
+import queue
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from bench.load import _configure, _server
+
+BATCH = 100
+REPEATS = 15
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--plain", action="store_true", help="without orjson, as without the extra 'fast'")
+    options = parser.parse_args()
+    if options.plain:
+        sys.modules["orjson"] = None  # type: ignore[assignment]
+    directory = Path(tempfile.mkdtemp(prefix="kiq"))
+    server = _server(directory)
+    try:
+        _configure(f"unix://{directory}/s", 1)
+        _print(Steps())
+    finally:
+        server.kill()
+        server.wait()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def each(step: Callable[[], Any], jobs: int = BATCH, before: Callable[[], Any] = lambda: None) -> float:
+    """Microseconds of the processor a job, of a step that handles `jobs` at once; the best of many.
+
+    Time that passes while the thread waits, for Redis say, is not in it, and so it may be measured on a busy machine.
+    """
+    best = float("inf")
+    for _ in range(REPEATS):
+        before()
+        began = time.thread_time()
+        step()
+        best = min(best, time.thread_time() - began)
+    return best / jobs * 1e6
+
+
+class Steps:
+    """The parts of a worker without its threads."""
+
+    def __init__(self) -> None:
+        from kiq_django import execution, job, log, routing, store
+        from kiq_django.payload import Payload
+        from kiq_django.worker import verdict
+        from kiq_django.worker.buffer import Buffer, Seat
+        from kiq_django.worker.config import CapsuleConfig
+        from kiq_django.worker.fetcher import Fetcher
+        from kiq_django.worker.reservation import Reservation
+
+        @job(name="empty")
+        def empty(number: int) -> None:
+            pass
+
+        self.job = empty
+        self.store = store.get("fetch")
+        self.link = store.get().link
+        capsule = CapsuleConfig(queues={"default": 1}, concurrency=10)
+        self.buffer, self.seat = Buffer(), Seat()
+        self.fetcher = Fetcher(capsule, "profile", self.store, self.buffer, lease=300, audit_every=300)
+        self.fetcher._take_new_name()
+        self.custody, self.settler = self.fetcher._custody, self.fetcher.settler
+        self.owner = self.fetcher._ownership.name
+        self.Payload, self.Reservation, self.verdict = Payload, Reservation, verdict
+        self.find, self.execute = routing.find, execution.run
+        self.journal = log.JobJournal()
+        self.turn: Any = None
+        self.raw: bytes = self._fill(1)[0]
+        self.link.call("DEL", "queue:default")
+
+    def _fill(self, count: int = BATCH) -> list[bytes]:
+        self.job.enqueue_all((number,) for number in range(count))
+        return list(self.link.call("LRANGE", "queue:default", 0, count - 1))
+
+    def enqueue_one(self) -> float:
+        return each(lambda: [self.job.enqueue(1) for _ in range(BATCH)])
+
+    def enqueue_many(self) -> float:
+        return each(lambda: self.job.enqueue_all((number,) for number in range(1000)), 1000)
+
+    def fetch(self) -> float:
+        """One turn that takes a batch: pack, send, wait for Redis, read."""
+        self.link.call("DEL", "queue:default")
+
+        def taken() -> None:
+            self.turn = self.fetcher._working.turn([], self.owner, ["default"], BATCH)
+
+        cost = each(taken, before=lambda: (self._forget(), self._fill()))
+        assert len(self.turn.taken) == BATCH
+        return cost
+
+    def _forget(self) -> None:
+        self.link.call("DEL", "queue:default", f"kiq:working:default:{self.owner}")
+
+    def accept(self) -> float:
+        def before() -> None:
+            self.buffer.drain()
+            self.fetcher._ownership._held.clear()
+
+        return each(lambda: self.fetcher._accept(self.turn.taken), before=before)
+
+    def take(self) -> float:
+        reservations = [self.Reservation(self.owner, "default", self.raw) for _ in range(BATCH)]
+
+        def before() -> None:
+            self.buffer.drain()
+            self.buffer.put(reservations)
+
+        return each(lambda: [self.buffer.take(self.seat) for _ in range(BATCH)], before=before)
+
+    def decode(self) -> float:
+        return each(lambda: [self.Payload.decode(self.raw) for _ in range(BATCH)])
+
+    def run(self) -> float:
+        payload = self.Payload.decode(self.raw)
+        definition = self.find(payload)
+        return each(lambda: [self.execute(payload, "default", None, definition=definition) for _ in range(BATCH)])
+
+    def process(self) -> float:
+        """All that a thread does with a job: read, find, run, decide, hand back."""
+        from kiq_django.worker.processor import Processor
+
+        processor = Processor("p", self.buffer, self.fetcher, None, None, lambda dead: None)  # type: ignore[arg-type]
+        reservations = [self.Reservation(self.owner, "default", raw) for _, raw in self.turn.taken]
+        step = processor._process
+        cost = each(lambda: [step(reservation) for reservation in reservations], before=self.custody.finished.clear)
+        self.custody.finished.clear()
+        self.done = reservations
+        return cost
+
+    def settle(self) -> tuple[float, float]:
+        """One turn that settles a batch, and what is done with the answer: counts, metrics, signals."""
+        sent: list[float] = []
+        told: list[float] = []
+        for _ in range(REPEATS):
+            self._forget()
+            self._fill()
+            taken = self.fetcher._working.turn([], self.owner, ["default"], BATCH).taken
+            self.fetcher._accept(taken)
+            from kiq_django.worker.processor import Processor
+
+            processor = Processor("p", self.buffer, self.fetcher, None, None, lambda dead: None)  # type: ignore[arg-type]
+            for reservation in self.buffer.drain():
+                processor._process(reservation)
+            began = time.thread_time()
+            self.fetcher._collect()
+            turn = self.fetcher._working.turn(self.settler.batches(), self.owner, [], 0)
+            between = time.thread_time()
+            self.fetcher._confirm(turn)
+            told.append(time.thread_time() - between)
+            sent.append(between - began)
+        return min(sent) / BATCH * 1e6, min(told) / BATCH * 1e6
+
+    def lines(self) -> float:
+        """Two log lines a job."""
+        outcomes = [reservation.outcome for reservation in self.done]
+        from kiq_django.log import BatchHandler
+        from kiq_django.log.lines import logger
+
+        handler = BatchHandler(Path(os.devnull).open("w"))  # noqa: SIM115
+        logger.addHandler(handler)
+        logger.setLevel("INFO")
+        logger.propagate = False
+
+        def write() -> None:
+            for outcome in outcomes:
+                if outcome is not None:
+                    self.journal.started(outcome.payload, "default")
+            self.journal.settled([outcome for outcome in outcomes if outcome is not None])
+            self.journal.flush()
+
+        return each(write)
+
+    # -- floors -----------------------------------------------------------------------------------
+
+    def bare_json(self) -> float:
+        text = self.raw.decode()
+        return each(lambda: [json.loads(text) for _ in range(BATCH)])
+
+    def bare_enqueue(self) -> float:
+        def send() -> None:
+            for _ in range(BATCH):
+                pipe = self.link.client.pipeline(transaction=False)
+                pipe.sadd("queues", "default")
+                pipe.lpush("queue:default", self.raw)
+                pipe.execute()
+
+        return each(send)
+
+    def bare_push(self) -> float:
+        raws = [self.raw] * 1000
+        return each(lambda: self.link.client.lpush("queue:default", *raws), 1000)
+
+    def bare_fetch(self) -> float:
+        """The least with at-least-once: LMOVE, in pipelines."""
+
+        def move() -> None:
+            pipe = self.link.client.pipeline(transaction=False)
+            for _ in range(BATCH):
+                pipe.lmove("queue:default", "bare", "RIGHT", "LEFT")
+            pipe.execute()
+
+        return each(move, before=lambda: (self._fill(), self.link.call("DEL", "bare")))
+
+    def bare_settle(self) -> float:
+        def remove() -> None:
+            pipe = self.link.client.pipeline(transaction=False)
+            for _ in range(BATCH):
+                pipe.lrem("bare", -1, self.raw)
+            pipe.execute()
+
+        return each(remove, before=lambda: self.link.call("LPUSH", "bare", *[self.raw] * BATCH))
+
+    def bare_run(self) -> float:
+        """A context variable set and reset, the clock read twice, and the call."""
+        variable: ContextVar[Any] = ContextVar("bare", default=None)
+
+        def run() -> None:
+            for number in range(BATCH):
+                token = variable.set(number)
+                began = time.monotonic()
+                self.job(number)
+                _ = time.monotonic() - began
+                variable.reset(token)
+
+        return each(run)
+
+    def bare_hand_over(self) -> float:
+        """A job to another thread and back, by the fastest queues that Python has."""
+        to: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        back: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+        def echo() -> None:
+            while (item := to.get()) is not None:
+                back.put(item)
+
+        thread = threading.Thread(target=echo)
+        thread.start()
+
+        def send() -> None:
+            for number in range(1, BATCH + 1):
+                to.put(number)
+            for _ in range(BATCH):
+                back.get()
+
+        cost = each(send)
+        to.put(None)
+        thread.join()
+        return cost
+
+    def bare_line(self) -> float:
+        """Two lines formatted and written, a write for a batch."""
+        out = Path(os.devnull).open("w")  # noqa: SIM115
+
+        def write() -> None:
+            about = [f"{number} pid=1 tid=2 class=empty jid={number} queue=default" for number in range(BATCH)]
+            out.write("\n".join([f"{each} INFO: start" for each in about]))
+            out.write("\n".join([f"{each} elapsed={0.001:.3f} INFO: done" for each in about]))
+            out.flush()
+
+        return each(write)
+
+
+def _print(steps: Steps) -> None:
+    fetched = steps.fetch()
+    accepted, taken, decoded, ran, processed = (
+        steps.accept(), steps.take(), steps.decode(), steps.run(), steps.process(),
+    )  # fmt: skip
+    settled, told = steps.settle()
+    rows: list[tuple[str, float, str, float | None]] = [
+        ("fetch a batch, Redis included", fetched, "LMOVE by a pipeline of redis-py", steps.bare_fetch()),
+        ("into memory, to a thread", accepted + taken, "to a thread and back by SimpleQueue", steps.bare_hand_over()),
+        ("a thread reads the payload", decoded, "json.loads", steps.bare_json()),
+        ("runs it: context, middleware, clocks, database", ran, "contextvar, clock, call", steps.bare_run()),
+        ("finds, decides, hands back", processed - decoded - ran, "", None),
+        ("settle a batch, Redis included", settled, "LREM by a pipeline of redis-py", steps.bare_settle()),
+        ("counts, metrics, signals", told, "", None),
+    ]
+    print("| step of a job | µs | floor | µs |\n| --- | ---: | --- | ---: |")
+    for name, cost, floor, least in rows:
+        print(f"| {name} | {cost:.2f} | {floor} | {'' if least is None else f'{least:.2f}'} |")
+    total, least_of_all = sum(row[1] for row in rows), sum(row[3] or 0 for row in rows)
+    print(f"| **all** | **{total:.2f}** | | **{least_of_all:.2f}** |")
+    print(f"| two log lines | {steps.lines():.2f} | format and write | {steps.bare_line():.2f} |")
+    one, bare = steps.enqueue_one(), steps.bare_enqueue()
+    print(f"| enqueue one | {one:.2f} | SADD, LPUSH by a pipeline of redis-py | {bare:.2f} |")
+    print(f"| enqueue 1,000 at once | {steps.enqueue_many():.2f} | one LPUSH by redis-py | {steps.bare_push():.2f} |")
+
+
+if __name__ == "__main__":
+    main()
