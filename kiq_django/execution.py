@@ -69,25 +69,22 @@ def run(
 ) -> Outcome:
     """Run a job in this thread, an async one on an event loop of its own.
 
+    Whatever it raises stands in the outcome: `SystemExit` and `MemoryError` are failures of the job too.
+
     Args:
         payload: what to run.
         queue: where it was fetched from.
         stop_flag: what the job sees as `current_job().interrupted`.
         definition: of the job, where it was looked for already.
-        housekeeping: close database connections that are broken or too old, before and after. False where the
-            thread belongs to somebody else, who may have a cursor open.
+        housekeeping: close database connections that are broken or too old. Not where somebody may have a cursor open.
         direct: made by `perform_now`, so that nobody can have changed it on its way.
-
-    Returns:
-        The outcome, whatever the job raised: `SystemExit` and `MemoryError` are failures of the job too.
 
     Raises:
         KeyboardInterrupt: the process is to end.
     """
     definition = definition or routing.find(payload)
     running = RunningJob(payload, queue, definition, stop_flag)
-    if direct:
-        running.is_direct = True
+    running.is_direct = direct
     outcome = Outcome(payload, queue, definition)
     token = current.set(running)
     try:
@@ -97,11 +94,7 @@ def run(
             _started(running)
         began = clock.monotonic()
         try:
-            if "bid" in payload.document:
-                routing.refuse_batch(payload)
-            outcome.result = (_chains.get(definition) or _chain(definition, payload))(payload)
-            if RESULT in payload.document:
-                results.refuse_unusable(payload.document, outcome.result)
+            outcome.result = _call(definition, payload)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - the worker outlives whatever a job raises
@@ -115,6 +108,15 @@ def run(
     finally:
         current.reset(token)
         del outcome  # the traceback of its error holds this frame, and everything that the job's frames hold
+
+
+def _call(definition: Definition | None, payload: Payload) -> Any:
+    if "bid" in payload.document:
+        routing.refuse_batch(payload)
+    result = (_chains.get(definition) or _chain(definition, payload))(payload)
+    if RESULT in payload.document:
+        results.refuse_unusable(payload.document, result)
+    return result
 
 
 async def arun(payload: Payload, queue: str, stop_flag: StopFlag | None = None) -> Outcome:
