@@ -21,6 +21,7 @@ YAML_THAT_IS_SAFE = {"safe_load", "YAMLError"}
 DYNAMIC_IMPORTS = {
     # By what the settings say:
     "adapters/__init__.py",
+    "features/context.py",
     "plugins.py",
     "store/cache_alias.py",
     # By the command line:
@@ -39,6 +40,7 @@ PROCESSES = {
     "management/reload.py",
     "store/embedded.py",
     "store/guardian/server.py",
+    "testing/server.py",
 }
 """Files that start programs."""
 
