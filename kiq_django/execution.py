@@ -212,7 +212,7 @@ def _achain(definition: Definition | None, payload: Payload) -> Callable[[Payloa
 
 
 def _performer(definition: Definition) -> Callable[[Payload], Any]:
-    target = definition.perform if definition.is_class else definition.target
+    target = definition.runner
 
     def perform(payload: Payload) -> Any:
         document = payload.document
@@ -243,7 +243,7 @@ def _aperformer(definition: Definition) -> Callable[[Payload], Awaitable[Any]]:
         ours = asyncio.timeout(seconds)
         try:
             async with ours:
-                return await definition.call(args, kwargs)
+                return await definition.runner(*args, **kwargs)
         except TimeoutError as error:
             if seconds is None or not ours.expired():
                 raise

@@ -11,6 +11,7 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction
 from django.utils.module_loading import autodiscover_modules
 
+from kiq_django import callbacks
 from kiq_django.exceptions import ConfigurationError, DuplicateJobError
 from kiq_django.options import JobOptions
 
@@ -35,6 +36,8 @@ class Definition:
     """Where it was declared, for people: `shop/jobs.py:12`."""
     is_class: bool = False
     """The target is a class: every run gets an instance of its own."""
+    hooked: Callable[..., Any] | None = None
+    """Runs a class with its callbacks; None where there are none."""
     sender: Any = None
     """What the decorated name is bound to, the sender of this job's signals."""
 
@@ -45,6 +48,11 @@ class Definition:
     def perform(self, *args: Any, **kwargs: Any) -> Any:
         """Run a class with `perform`: on an instance of its own."""
         return self.target().perform(*args, **kwargs)
+
+    @property
+    def runner(self) -> Callable[..., Any]:
+        """What a worker calls: the function, or an instance of the class with its callbacks."""
+        return self.hooked or (self.perform if self.is_class else self.target)
 
     @property
     def origin(self) -> tuple[str, str]:
@@ -99,14 +107,19 @@ def describe(
     """
     is_class = isinstance(target, type)
     function = _perform_of(target) if isinstance(target, type) else _plain_function(target)
+    is_async, hooked = iscoroutinefunction(function), None
+    if isinstance(target, type):
+        callbacks.refuse_unusable(target, is_async=is_async)
+        hooked = callbacks.performer(target, is_async=is_async)
     return Definition(
         name=name or _default_name(target),
         target=target,
         options=options,
-        is_async=iscoroutinefunction(function),
+        is_async=is_async,
         signature=_signature(function, skip_self=is_class),
         source=_source(function),
         is_class=is_class,
+        hooked=hooked,
         sender=sender,
     )
 

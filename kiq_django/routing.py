@@ -51,6 +51,6 @@ def _unwrapping(definition: Definition) -> Definition:
 
     def perform(job: activejob.Fields) -> Any:
         args, kwargs = activejob.call(job)
-        return definition.call(args, kwargs)
+        return definition.runner(*args, **kwargs)
 
     return replace(definition, target=perform, is_class=False)

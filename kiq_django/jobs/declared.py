@@ -1,12 +1,14 @@
 """A declared job: call it, or hand the call to a worker."""
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
-from kiq_django import arguments, client, clock, conf, execution, plugins, registry
+from kiq_django import arguments, callbacks, client, clock, conf, execution, plugins, registry
 from kiq_django.client import Handle, JobIds
+from kiq_django.exceptions import Discard
 from kiq_django.jids import JidRange, new_jid
 from kiq_django.jobs import moments
 from kiq_django.jobs.moments import Delay, Moment
@@ -32,6 +34,7 @@ class Job(Generic[P, R]):
         options = build_options({**hooks_of(target), **given})
         self.definition = registry.describe(target, options, name, sender=self)
         self._shape = CallShape(self.definition)
+        self._hooked = target if isinstance(target, type) and callbacks.has(target, "enqueue") else None
         update_wrapper(self, target, updated=())
         registry.register(self.definition)
 
@@ -65,7 +68,13 @@ class Job(Generic[P, R]):
         """`enqueue` from async code. It waits for the commit as `enqueue` does, where a transaction is open."""
         plan = self._planned()
         payload = self._payload(plan, args, kwargs, clock.now(), self._at)
-        return await client.apush(payload, on_commit=plan.on_commit, care=plan.care)
+        if self._hooked is None:
+            return await client.apush(payload, on_commit=plan.on_commit, care=plan.care)
+        handle = Handle(payload.jid, self.name, vetoed=True)
+        with suppress(Discard), callbacks.enqueueing(self._hooked, args, kwargs):
+            handle = await client.apush(payload, on_commit=plan.on_commit, care=plan.care)
+            _refuse_vetoed(handle)
+        return handle
 
     def enqueue_in(self, delay: Delay, /, *args: P.args, **kwargs: P.kwargs) -> Handle:
         """`enqueue` for later: after a timedelta, or seconds."""
@@ -148,7 +157,13 @@ class Job(Generic[P, R]):
     def _push(self, args: Sequence[Any], kwargs: Mapping[str, Any], at: float | None) -> Handle:
         plan = self._planned()
         payload = self._payload(plan, args, kwargs, clock.now(), at)
-        return client.push(payload, on_commit=plan.on_commit, care=plan.care)
+        if self._hooked is None:
+            return client.push(payload, on_commit=plan.on_commit, care=plan.care)
+        handle = Handle(payload.jid, self.name, vetoed=True)
+        with suppress(Discard), callbacks.enqueueing(self._hooked, args, kwargs):
+            handle = client.push(payload, on_commit=plan.on_commit, care=plan.care)
+            _refuse_vetoed(handle)
+        return handle
 
     def _payload(
         self,
@@ -170,6 +185,12 @@ class AsyncJob(Job[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:  # type: ignore[override]
         """Call the coroutine function itself."""
         return self.definition.call(args, kwargs)  # type: ignore[no-any-return]
+
+
+def _refuse_vetoed(handle: Handle) -> None:
+    """A job that a client link vetoed is not enqueued, so that `after_enqueue` has nothing to tell of."""
+    if not handle:
+        raise Discard
 
 
 def _call(item: Call) -> tuple[Sequence[Any], Mapping[str, Any]]:

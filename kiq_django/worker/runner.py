@@ -16,6 +16,7 @@ from kiq_django.worker.config import WorkerConfig
 from kiq_django.worker.health import Health
 from kiq_django.worker.journal import Journal
 from kiq_django.worker.launcher import Launcher
+from kiq_django.worker.migrations import LOOK_EVERY, Migrations
 from kiq_django.worker.os_signals import DUMP, QUIET, RETIRE, STOP, SignalPipe
 from kiq_django.worker.outage import Outage
 from kiq_django.worker.reporter import EVERY, Outlet, Reporter
@@ -91,7 +92,10 @@ class Runner:
         return 0
 
     def _work(self, ready: Callable[[ServerInfo], None]) -> None:
-        ready(self._await_redis())
+        info = self._await_redis()
+        if conf.get().worker.wait_for_migrations:
+            self._await_migrations()
+        ready(info)
         told = _deaf if self._config.embedded else self._pipe.tell
         launcher = Launcher(self._config, self._store, told, self._journal)
         launcher.start()
@@ -115,6 +119,12 @@ class Runner:
                 refuse_unusable(info)
                 return info
         raise Stopped
+
+    def _await_migrations(self) -> None:
+        migrations = Migrations()
+        while migrations.missing():
+            if not self._keep_going() or (STOP | RETIRE).intersection(self._pipe.wait(LOOK_EVERY)):
+                raise Stopped
 
     def _obey(self, launcher: Launcher) -> None:
         while self._keep_going():

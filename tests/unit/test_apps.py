@@ -50,3 +50,31 @@ def test_public_names():
         assert name in dir(kiq_django)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = kiq_django.nothing
+
+
+def test_it_needs_no_other_app_of_django():
+    """No admin, no auth, no contenttypes, no database: jobs run all the same."""
+    code = """
+import sys, django
+from django.conf import settings
+settings.configure(INSTALLED_APPS=["kiq_django"], KIQ={"ADAPTER": "inline"}, SECRET_KEY="x", USE_TZ=True)
+django.setup()
+from django.core.management import call_command
+call_command("check")
+call_command("makemigrations", "--check", "--dry-run")
+assert "redis" not in sys.modules
+from kiq_django import job
+from kiq_django.testing import enqueued
+
+@job(name="add", result=True)
+def add(a, b):
+    return a + b
+
+assert add.enqueue(1, 2).result() == 3
+import kiq_django.management.commands.kiq, kiq_django.management.commands.runworker
+foreign = [name for name in sys.modules if name.startswith("django.contrib.") and name.count(".") == 2]
+assert foreign == [], foreign
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
