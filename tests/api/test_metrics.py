@@ -287,7 +287,7 @@ def test_few_round_trips(store, three, beat, monkeypatch):
     beat()
     trips = []
     execute = store.link.execute
-    monkeypatch.setattr(store.link, "execute", lambda pipe: trips.append(pipe) or execute(pipe))
+    monkeypatch.setattr(store.link, "execute", lambda pipe, **how: trips.append(pipe) or execute(pipe, **how))
     monkeypatch.setattr(store.link, "call", None)
     assert Metrics(store, now=EPOCH).table(72 * 60, compare=True).count == 3
     assert len(trips) <= 6

@@ -54,7 +54,7 @@ def test_two_round_trips(store, put, monkeypatch):
         put(queue=f"q{number}")
     trips = []
     execute = store.link.execute
-    monkeypatch.setattr(store.link, "execute", lambda pipe: trips.append(pipe) or execute(pipe))
+    monkeypatch.setattr(store.link, "execute", lambda pipe, **how: trips.append(pipe) or execute(pipe, **how))
     monkeypatch.setattr(store.link, "call", None)
     assert Stats(store).enqueued == 20
     assert len(trips) == 2
