@@ -135,8 +135,8 @@ class Audit(Shown):
     """Who changed what."""
 
     class Meta(Shown.Meta):
-        verbose_name = _("audit log")
-        verbose_name_plural = _("audit log")
+        verbose_name = _("audit log entry")
+        verbose_name_plural = _("audit log entries")
 
 
 class Configuration(Shown):

@@ -47,8 +47,6 @@ JOBS = {
     "reports.jobs.build_report": ("mailers", 1, 41_000),
     "media.jobs.resize_photo": ("low", 9, 1_900),
 }
-Running = tuple[str, str, float]
-"""Name, queue, and seconds since it began."""
 WAITING = {"default": 1_204, "mailers": 8_106, "low": 312}
 LATELY = {"default": -24, "mailers": 130, "low": 2}
 """By how much each has grown in a minute."""
@@ -76,7 +74,8 @@ class Shop:
         self._waiting()
         self._failed()
         self._scheduled()
-        self._workers()
+        self.crews = self._workers()
+        self.beat()
 
     # -- what was ---------------------------------------------------------------------------------
 
@@ -229,21 +228,27 @@ class Shop:
 
     # -- who works --------------------------------------------------------------------------------
 
-    def _workers(self) -> None:
-        running = {
-            WEB_1: [("billing.jobs.charge", "critical", 6.2), ("orders.jobs.confirm", "default", 0.4),
-                    ("stock.jobs.sync_stock", "default", 2.1), ("billing.jobs.capture", "critical", 0.3)],
-            WEB_2: [("reports.jobs.build_report", "mailers", 182 + 9 * number) for number in range(5)],
-        }  # fmt: skip
-        self._beat(WEB_1, ["critical", "default", "low"], 10, running[WEB_1], 152_300)
-        self._beat(WEB_2, ["mailers"], 5, running[WEB_2], 431_700)
+    def _workers(self) -> dict[str, tuple[list[str], int, list[bytes], int]]:
+        """Queues, threads, what they run, and memory of each process."""
+        card = [("billing.jobs.charge", "critical", 6.2), ("orders.jobs.confirm", "default", 0.4),
+                ("stock.jobs.sync_stock", "default", 2.1), ("billing.jobs.capture", "critical", 0.3)]  # fmt: skip
+        long = [("reports.jobs.build_report", "mailers", 182.0 + 9 * number) for number in range(5)]
+        return {
+            WEB_1: (["critical", "default", "low"], 10, [self._work(*each) for each in card], 152_300),
+            WEB_2: (["mailers"], 5, [self._work(*each) for each in long], 431_700),
+        }
 
-    def _beat(self, identity: str, queues: list[str], threads: int, works: Sequence[Running], rss: int) -> None:
+    def beat(self) -> None:
+        """Let the workers be heard of, as they are every few seconds."""
+        for identity, (queues, threads, works, rss) in self.crews.items():
+            self._beat(identity, queues, threads, works, rss)
+
+    def _beat(self, identity: str, queues: list[str], threads: int, works: Sequence[bytes], rss: int) -> None:
         host, pid, _ = identity.split(":")
         info = {"hostname": host, "pid": int(pid), "started_at": self.now - DEPLOYED * MINUTE, "tag": "shop",
                 "concurrency": threads, "queues": queues, "weights": [dict.fromkeys(queues, 1)], "labels": ["3f2a9c"],
                 "identity": identity, "version": "kiq_django 0.1.0"}  # fmt: skip
-        work = {f"t{number}": self._work(*each) for number, each in enumerate(works)}
+        work = {f"t{number}": each for number, each in enumerate(works)}
         fields = {"info": json.dumps(info), "concurrency": str(threads), "busy": str(len(work)), "rss": str(rss),
                   "beat": repr(clock.now()), "rtt_us": "412", "quiet": "false"}  # fmt: skip
         self.store.processes.beat(identity, fields, work)

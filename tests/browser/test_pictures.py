@@ -15,7 +15,7 @@ import pytest
 from kiq_django import registry
 from kiq_django.api.redis_box import RedisBox
 from tests.browser import shop as shops
-from tests.browser.looks import THEMES, axe, expect, shot, shrink, theme, violations, width
+from tests.browser.looks import THEMES, expect, shot, shrink, theme, violations, width
 
 TOURS = {
     "queues": {
@@ -101,6 +101,7 @@ def page(shop, boss_page) -> Any:
 
 def open_page(page: Any, shop: shops.Shop, name: str) -> None:
     """Go to one of the pages."""
+    shop.beat()
     page.goto("/admin/kiq/" + PAGES[name].format(**shop.jids))
     expect(page.locator("h1").first).to_be_visible()
 
@@ -130,11 +131,11 @@ def test_pictures_of_a_question(page, shop):
     open_page(page, shop, "groups")
     page.get_by_role("button", name="Retry").first.click()
     expect(page.locator("h1")).to_contain_text("Retry 97 jobs?")
-    axe(page)
+    assert problems(page) == []
     shot(page, "confirm")
     page.goto("/admin/kiq/queue/mailers/")
     page.get_by_role("button", name="Clear").click()
-    axe(page)
+    assert problems(page) == []
     shot(page, "confirm-danger")
 
 
@@ -146,7 +147,7 @@ def test_pictures_of_nothing(boss_page):
         ("running", "runningjob/"),
     ):
         boss_page.goto(f"/admin/kiq/{path}")
-        axe(boss_page)
+        assert problems(boss_page) == []
         shot(boss_page, f"empty-{name}")
 
 

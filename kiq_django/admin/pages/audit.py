@@ -131,8 +131,7 @@ class AuditPage(ListPage):
     @admin.display(description=gettext_lazy("Subject"))
     def subject(self, row: Any) -> str:
         kind = row.entry.content_type.model_class()
-        name = row.entry.object_repr if kind in NAMED else auditwords.place(row.entry.object_repr)
-        label = f"{kind._meta.verbose_name if kind else _('unknown')} {name}"
+        label = _label(kind, row.entry.object_repr)
         url = url_of_subject(kind, row.entry.object_id, self.admin_site.name)
         return format_html('<a href="{}">{}</a>', url, label) if url else label
 
@@ -149,3 +148,12 @@ class AuditPage(ListPage):
     @admin.display(description=gettext_lazy("Reason"))
     def reason(self, row: Any) -> str:
         return str(row.told.get("reason") or "")
+
+
+def _label(kind: type[Model] | None, name: str) -> str:
+    """What a change was made to: one thing with its name, or jobs of a set."""
+    if kind is None:
+        return f"{_('unknown')} {name}"
+    if kind in NAMED:
+        return f"{kind._meta.verbose_name} {name}"
+    return auditwords.place(name) if kind is models.Audit else str(kind._meta.verbose_name_plural)
