@@ -5,13 +5,14 @@ what every move writes anyway, the time or the queue, and by nothing of ours ins
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from kiq_django import clock, wire
 from kiq_django.api.operation import Operation, Verb
 from kiq_django.api.records import JobRecord
 from kiq_django.api.waiting import QueuedJob, SortedJob, again, announce_kill, forgiven, fresh
-from kiq_django.exceptions import MalformedPayload, PayloadError
+from kiq_django.exceptions import MalformedPayload, PayloadError, StoreError
 from kiq_django.payload import ABSENT, Payload
 from kiq_django.store import Store
 from kiq_django.store.keys import SetName
@@ -162,7 +163,8 @@ class QueueDeed:
 
     def tell(self, jobs: Sequence[JobRecord], moved: Sequence[bool]) -> None:
         if count := sum(moved):
-            self._store.flow.removed(self._operation.queue, count, clock.now())
+            with suppress(StoreError):  # then what came in is unknown for a minute; the jobs have left all the same
+                self._store.flow.removed(self._operation.queue, count, clock.now())
         _tell_of_kills(self._operation, jobs, moved)
 
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from kiq_django.api.budget import Budget
 from kiq_django.api.deeds import UNMOVABLE, Deed, deed
-from kiq_django.api.filters import Filter
 from kiq_django.api.operation import Operation
 from kiq_django.api.records import JobRecord
 from kiq_django.exceptions import StoreError
@@ -47,7 +46,7 @@ class Labour:
     def __init__(self, store: Store, operation: str, runner: str, claimed: Claimed) -> None:
         self._store = store
         self._runner = runner
-        self._text = claimed.fields.get("where", "{}")
+        self._fields = claimed.fields
         self._operation = Operation.from_fields(operation, claimed.fields)
         self._cursor = claimed.cursor
         self._stride = int(claimed.fields.get("stride", FIRST))
@@ -60,7 +59,7 @@ class Labour:
             StoreError: the operation stays as its last chunk left it; somebody can go on in a few seconds.
         """
         try:
-            self._operation = replace(self._operation, where=Filter.from_json(self._text))
+            self._operation = Operation.from_fields(self._operation.id, self._fields, strict=True)
             while self._is_ours and self._chunk(budget):
                 pass
             if self._is_ours:

@@ -1,13 +1,14 @@
 """What is done with many jobs, and how far that is."""
 
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import partial
 from typing import Any, Literal, cast
 
 from kiq_django.api.filters import Filter
 from kiq_django.api.records import Place
+from kiq_django.exceptions import ConfigurationError
 
 Verb = Literal["retry", "kill", "delete", "reschedule", "move"]
 OperationState = Literal["waiting", "running", "cancelled", "done", "failed"]
@@ -106,16 +107,56 @@ class Operation:
         return {**texts, "where": self.where.to_json()}
 
     @classmethod
-    def from_fields(cls, operation: str, given: Mapping[str, str]) -> "Operation":
-        """Undo `to_fields`, as far as this version knows the fields: to show it."""
-        read: dict[str, Any] = {name: READERS.get(name, str)(value) for name, value in given.items() if name in NAMES}
+    def from_fields(cls, operation: str, given: Mapping[str, str], *, strict: bool = False) -> "Operation":
+        """Undo `to_fields`, as far as this version knows the fields.
+
+        Args:
+            operation: its id.
+            given: the fields.
+            strict: False passes over what cannot be read. To show it, never to act by it.
+
+        Raises:
+            ValueError, ConfigurationError: only if strict; it cannot be read.
+        """
+        read: dict[str, Any] = {"verb": "", "place": ""}
+        for name in given.keys() & set(NAMES):
+            try:
+                read[name] = READERS[name](given[name], strict=strict) if name in READERS else given[name]
+            except UNREADABLE:
+                if strict:
+                    raise
         return cls(id=operation, **cast("Any", read))
 
 
+def _filter(text: str, *, strict: bool) -> Filter:
+    """One whose times are numbers."""
+    found = Filter.from_json(text, strict=strict)
+    float(found.low), float(found.high)
+    return found
+
+
+def _moment(text: str, *, strict: bool) -> float:
+    del strict
+    moment = float(text)
+    if not math.isfinite(moment):
+        raise ValueError(f"{text} is no time")
+    return moment
+
+
+def _count(text: str, *, strict: bool) -> int:
+    del strict
+    count = int(text)
+    if not 0 <= count < LARGEST:
+        raise ValueError(f"{text} is no number of jobs")
+    return count
+
+
+LARGEST = 2**53
+UNREADABLE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError, ConfigurationError)
 READERS: dict[str, Any] = {
-    "where": partial(Filter.from_json, strict=False),
-    **dict.fromkeys(("spread", "when", "started_at", "begun_at", "heartbeat", "finished_at"), float),
-    **dict.fromkeys(("size", "total", "looked_at", "done", "gone", "skipped"), int),
+    "where": _filter,
+    **dict.fromkeys(("spread", "when", "started_at", "begun_at", "heartbeat", "finished_at"), _moment),
+    **dict.fromkeys(("size", "total", "looked_at", "done", "gone", "skipped"), _count),
 }
 NAMES = tuple(each.name for each in fields(Operation) if each.name != "id")
 """The fields of the hash that tell of an operation; the others are its runner's business."""

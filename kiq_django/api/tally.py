@@ -1,7 +1,8 @@
 """Failures of a set, counted by kind: in steps, with what was counted kept as JSON between them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any, Final
 
 from kiq_django import codec, failure
@@ -129,10 +130,40 @@ class Tally:
         """Undo `encode`. None for anything else: another version may have written it."""
         try:
             told: dict[str, Any] = codec.loads(text or b"")
-            groups = {name: Group(**group) for name, group in told.pop("groups").items()}
-            return cls(**told, groups=groups)
+            groups = {name: Group(**_checked(group)) for name, group in told.pop("groups").items()}
+            return cls(**_checked(told), groups=groups)
         except (MalformedPayload, TypeError, KeyError, AttributeError):
             return None
+
+
+TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    **dict.fromkeys(("name", "error_class", "frame", "pattern", "score"), (str,)),
+    **dict.fromkeys(("count", "counted", "other", "skip"), (int,)),
+    **dict.fromkeys(("first_at", "last_at"), (float, int, NoneType)),
+    "began_at": (float, int),
+    "complete": (bool,),
+    "hours": (dict,),
+    "jids": (list,),
+    "queues": (list,),
+}
+"""Of the fields, by name."""
+INSIDE: Final[Mapping[str, type]] = {"hours": int, "jids": str, "queues": str}
+
+
+def _checked(told: dict[str, Any]) -> dict[str, Any]:
+    """What has the types that it should have.
+
+    Raises:
+        TypeError: it has others.
+        KeyError: it has a field that we do not know.
+    """
+    for name, value in told.items():
+        if type(value) not in TYPES[name]:
+            raise TypeError(name)
+        inside = value.values() if type(value) is dict else value
+        if name in INSIDE and any(type(each) is not INSIDE[name] for each in inside):
+            raise TypeError(name)
+    return told
 
 
 def _fields(value: Group | Tally) -> dict[str, Any]:

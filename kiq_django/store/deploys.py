@@ -47,6 +47,7 @@ class Deploys:
 
 def _moment(stamp: bytes) -> datetime | None:
     try:
-        return datetime.fromisoformat(stamp.decode())
+        moment = datetime.fromisoformat(stamp.decode())
     except ValueError:
         return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

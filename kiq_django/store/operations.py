@@ -81,11 +81,9 @@ class Operations:
 
     def measure(self, walk: Walk) -> tuple[float, int]:
         """The server's time, epoch seconds, and how many jobs the walk has before it at that moment."""
-        pipe = self._link.pipeline(atomic=True)
-        pipe.time()
-        pipe.execute_command(*walk.measure())
-        (seconds, microseconds), size = self._link.execute(pipe)
-        return seconds + microseconds / 1_000_000, int(size)
+        key, *bounds = walk.measured()
+        seconds, microseconds, size = self._link.script("measure", [key], bounds)
+        return int(seconds) + int(microseconds) / 1_000_000, int(size)
 
     # -- life and end -----------------------------------------------------------------------------
 
@@ -117,7 +115,10 @@ class Operations:
         for operation in asked:
             pipe.hmget(self._keys.operation(operation), names)
         replies = self._link.execute(pipe) if asked else []
-        return [{n: v.decode() for n, v in zip(names, reply, strict=True) if v is not None} for reply in replies]
+        return [
+            {n: v.decode(errors="replace") for n, v in zip(names, reply, strict=True) if v is not None}
+            for reply in replies
+        ]
 
     def cancel(self, operation: str, by: str) -> bool:
         """End it. False when it has ended before, or is not known."""
@@ -134,7 +135,7 @@ class Operations:
             return None
         found = dict(zip(reply[::2], reply[1::2], strict=True))
         cursor = found.pop(b"cursor", b"")
-        return Claimed({name.decode(): value.decode() for name, value in found.items()}, cursor)
+        return Claimed({name.decode(): value.decode(errors="replace") for name, value in found.items()}, cursor)
 
     def note(self, chunk: Chunk) -> list[bool] | None:
         """Nothing was to be moved. As all that follow: None when this is not the runner any more."""

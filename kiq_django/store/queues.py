@@ -128,11 +128,7 @@ class Queues:
 
     def clear(self, queue: str) -> int:
         """Delete a queue and all jobs that wait in it. Returns how many there were."""
-        pipe = self._link.pipeline(atomic=True)
-        pipe.llen(self._keys.queue(queue))
-        pipe.unlink(self._keys.queue(queue))
-        pipe.srem(self._keys.queues(), queue)
-        return int(self._link.execute(pipe)[0])
+        return int(self._link.script("clear", [self._keys.queue(queue), self._keys.queues()], [queue]))
 
     def pause(self, queue: str, note: Mapping[str, Any]) -> None:
         """Stop every worker from fetching from a queue; `note` says who, when and why."""
@@ -184,6 +180,6 @@ def _names(members: Iterable[bytes]) -> list[str]:
 def _note(text: bytes | None) -> dict[str, Any]:
     try:
         note = json.loads(text or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return note if isinstance(note, dict) else {}

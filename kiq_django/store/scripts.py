@@ -14,7 +14,7 @@ from pathlib import Path
 FOLDER = Path(__file__).with_name("lua")
 SHEBANG = "#!lua flags=allow-oom\n"
 SHEBANG_OF_READERS = "#!lua flags=allow-oom,no-writes\n"
-READERS = frozenset({"locate", "search"})
+READERS = frozenset({"locate", "measure", "search"})
 SHEBANG_OF_WRITERS = "#!lua\n"
 WRITERS = frozenset({"enter", "push", "once/enter", "once/push"})
 """A full Redis refuses these, as it refuses every push."""

@@ -154,13 +154,18 @@ def _measurement(queues: Sequence[str], is_all: bytes | None, *texts: bytes | No
         return None
     found = {}
     for queue, text in zip(queues, texts, strict=True):
-        if text is not None:
-            found[queue] = _size(text)
-        elif is_all == b"1":
+        size = None if text is None else _size(text)
+        if size is not None:
+            found[queue] = size
+        elif text is None and is_all == b"1":
             found[queue] = Size()
     return found
 
 
-def _size(text: bytes) -> Size:
-    waiting, latency, taken, elsewhere = text.split()
-    return Size(int(waiting), int(latency) / 1000, None if taken == b"-" else int(taken), elsewhere == b"1")
+def _size(text: bytes) -> Size | None:
+    """None for what we have not written."""
+    try:
+        waiting, latency, taken, elsewhere = text.split()
+        return Size(int(waiting), int(latency) / 1000, None if taken == b"-" else int(taken), elsewhere == b"1")
+    except (ValueError, OverflowError):
+        return None

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from kiq_django.store.keys import Keys, SetName
 from kiq_django.store.link import Link
@@ -54,8 +54,8 @@ class Page:
 class Walk(Protocol):
     """The jobs of one place, in an order that they keep."""
 
-    def measure(self) -> tuple[Any, ...]:
-        """The command that tells how many there are."""
+    def measured(self) -> tuple[str, ...]:
+        """The key, and of a set the lowest and the highest score: what tells how many there are."""
 
     def read(self, cursor: bytes, limit: int) -> Page:
         """The next ones, at most so many, in a bounded number of round trips."""
@@ -73,9 +73,9 @@ class SetWalk:
         self._low = low
         self._high = high
 
-    def measure(self) -> tuple[Any, ...]:
-        """ZCOUNT."""
-        return ("ZCOUNT", self._key, repr(self._low), repr(self._high))
+    def measured(self) -> tuple[str, ...]:
+        """A part of the set."""
+        return (self._key, repr(self._low), repr(self._high))
 
     def read(self, cursor: bytes, limit: int) -> Page:
         """By one script."""
@@ -107,9 +107,9 @@ class ListWalk:
         self._key = keys.queue(queue)
         self._most = most
 
-    def measure(self) -> tuple[Any, ...]:
-        """LLEN."""
-        return ("LLEN", self._key)
+    def measured(self) -> tuple[str, ...]:
+        """All of the list."""
+        return (self._key,)
 
     def read(self, cursor: bytes, limit: int) -> Page:
         """As a rule by one command."""

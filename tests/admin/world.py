@@ -100,6 +100,11 @@ class World:
         commands += [("ZRANGE", keys.job_set(name), 0, -1) for name in SETS]  # type: ignore[arg-type]
         return {json.loads(raw)["jid"] for found in self.store.link.send(commands) for raw in found}
 
+    def number(self) -> int:
+        """How many jobs wait, or are in a set; several may have one id."""
+        queues = self.store.queues.sizes(self.store.queues.names())
+        return sum(queues.values()) + sum(self.store.sets.count(name) for name in SETS)  # type: ignore[arg-type]
+
     # -- how forms name it, with one thing alone ---------------------------------------------------
 
     def key(self, place: str) -> str:

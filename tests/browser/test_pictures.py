@@ -106,6 +106,7 @@ def open_page(page: Any, shop: shops.Shop, name: str) -> None:
     expect(page.locator("h1").first).to_be_visible()
 
 
+@pytest.mark.timeout(600)  # up to 36 pictures, each compressed
 @pytest.mark.parametrize("tour", TOURS)
 def test_pictures(page, shop, tour):
     wrong = []

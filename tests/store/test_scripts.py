@@ -40,6 +40,7 @@ COMMANDS = {
     "SISMEMBER": FIRST,
     "SREM": FIRST,
     "TIME": NONE,
+    "UNLINK": ALL,
     "ZADD": FIRST,
     "ZCARD": FIRST,
     "ZCOUNT": FIRST,
@@ -276,7 +277,23 @@ def pluck(store):
     assert store.queues.page("a", 0, 9) == [b"1", b"3"]
 
 
-SCENES |= {scene.__name__: scene for scene in (begin, claim, cancel, stretch, remove, pluck)}
+def clear(store):
+    store.queues.push([Entry("a", b"job"), Entry("a", b"job2")])
+    yield
+    assert store.queues.clear("a") == 2
+    assert store.queues.names() == []
+
+
+def measure(store):
+    store.sets.add("retry", b"job", 1)
+    store.queues.push([Entry("a", b"job")])
+    yield
+    assert store.operations.measure(store.operations.list_walk("a", 9))[1] == 1
+    assert store.operations.measure(store.operations.set_walk("retry", 0.0, 0.5))[1] == 0
+    assert store.operations.measure(store.operations.set_walk("retry", 0.0, 1.0))[1] == 1
+
+
+SCENES |= {scene.__name__: scene for scene in (begin, claim, cancel, stretch, remove, pluck, clear, measure)}
 
 
 def search(store):
