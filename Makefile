@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& { echo "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format types floors conformance kills chaos chaos-ci chaos-night chaos-mutants roles bench-dashboard messages shots clean bench bench-growth chaos-peers
+.PHONY: help env demo test lint format types floors conformance kills chaos chaos-ci chaos-night chaos-mutants roles bench-dashboard messages shots pictures clean bench bench-growth chaos-peers
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -90,8 +90,11 @@ bench-dashboard: $(STAMP)  ## Measure every page of the dashboard over a million
 messages: $(STAMP)  ## Merge the texts of the source into kiq_django/locale, compile, and say what is left to translate.
 	$(BIN)/python -m tests.catalogs
 
-shots: $(STAMP)  ## Take pictures of the pages with chromium, light and dark, wide and narrow, into docs/images.
-	KIQ_SHOTS=docs/images $(BIN)/python -m pytest tests/browser -k pictures --deselect tests/browser/test_guide.py
+shots: $(STAMP)  ## Take the pictures of the documentation with chromium, into docs/images.
+	KIQ_SHOTS=docs/images $(BIN)/python -m pytest tests/browser/test_pictures.py -k documentation
+
+pictures: $(STAMP)  ## Take pictures of all pages, light and dark, wide and narrow, into build/pictures.
+	KIQ_SHOTS=build/pictures $(BIN)/python -m pytest tests/browser --deselect tests/browser/test_pictures.py::test_documentation
 
 clean:  ## Throw away .venv, caches and what the demo has left.
 	rm -rf $(VENV) .conformance .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis example_project/var
