@@ -29,17 +29,23 @@ class Found:
 
 
 def find(situation: Situation, most: int) -> Found:
-    """All that is wrong, the queue that has waited longest first; `most` of a kind, and how many more there are."""
+    """All that is wrong; `most` of a kind, and how many more there are.
+
+    The queue that has waited longest comes first, and what somebody has stopped on purpose comes last.
+    """
     waiting = sorted((line for line in situation.lines.values() if line.size), key=lambda line: -line.latency)
     kinds: dict[Kind, list[Line]] = {}
     for line in waiting:
         for kind in _kinds(line, situation.serving(line.name), some_run=bool(situation.members)):
             kinds.setdefault(kind, []).append(line)
     points = [] if situation.members else [_no_workers(waiting)]
+    left_out = sum(max(0, len(lines) - most) for lines in kinds.values())
+    paused = kinds.pop("paused", [])
     for kind, lines in kinds.items():
         points += [point for line in lines[:most] for point in _tell(kind, line, situation.serving(line.name))]
     points += _threads_busy([line for line in waiting if not line.paused], situation)
-    return Found(points, sum(max(0, len(lines) - most) for lines in kinds.values()))
+    points += [_paused(line) for line in paused[:most]]
+    return Found(points, left_out)
 
 
 def _kinds(line: Line, members: Sequence[Member], *, some_run: bool) -> Iterator[Kind]:
@@ -55,9 +61,7 @@ def _kinds(line: Line, members: Sequence[Member], *, some_run: bool) -> Iterator
 
 
 def _tell(kind: Kind, line: Line, members: Sequence[Member]) -> Iterator[Point]:
-    if kind == "paused":
-        yield _paused(line)
-    elif kind == "unserved":
+    if kind == "unserved":
         yield _unserved(line, bool(members))
     elif kind == "late":
         yield _late(line)
