@@ -49,6 +49,7 @@ def _supervise(command: Sequence[str]) -> int:
     """Keep one child running. Ctrl-C reaches it by itself, the terminal sends that to both."""
     environment = {**os.environ, autoreload.DJANGO_AUTORELOAD_ENV: "true"}
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # new code is loaded anyway
     while True:
         child = subprocess.Popen(command, env=environment, close_fds=False)  # noqa: S603 - our own command line
         for number in FORWARDED:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from kiq_django.exceptions import ConfigurationError
 from kiq_django.worker.status import STOPPING, Report
 
 PATIENCE = 30_000_000
@@ -33,10 +34,21 @@ class HeartbeatFile:
     """Written anew while every fetch loop goes round: its age tells whether this worker lives."""
 
     def __init__(self, path: str) -> None:
+        """Look whether it can be written.
+
+        Raises:
+            ConfigurationError: it cannot.
+        """
         self._path = Path(path)
+        if not os.access(self._path.parent, os.W_OK):
+            raise ConfigurationError(f"--heartbeat-file: {self._path.parent} is no folder that we may write to")
 
     def __call__(self, report: Report) -> None:
-        """Write it, or leave it to grow old; it is gone with the worker."""
+        """Write it, or leave it to grow old, as on a full disk; it is gone with the worker."""
+        with contextlib.suppress(OSError):
+            self._write(report)
+
+    def _write(self, report: Report) -> None:
         if report.state == STOPPING and not any(status.busy for status in report.statuses):
             self._path.unlink(missing_ok=True)
         elif not report.stalled:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 from kiq_django.version import __version__
 
@@ -33,9 +33,13 @@ class Status:
         return json.dumps(asdict(self), separators=(",", ":")).encode() + b"\n"
 
     @classmethod
-    def from_line(cls, line: bytes) -> "Status":
-        """Undo `to_line`."""
-        return cls(**json.loads(line))
+    def from_line(cls, line: bytes) -> "Status | None":
+        """Undo `to_line`, that of another version too: a child may be older than its parent. None for all else."""
+        try:
+            said = json.loads(line)
+            return cls(**{each.name: said[each.name] for each in fields(cls) if each.name in said})
+        except (TypeError, ValueError):
+            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

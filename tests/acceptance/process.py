@@ -28,6 +28,7 @@ class WorkerProcess:
         *options: str,
         kiq: dict[str, Any] | None = None,
         environment: dict[str, str] | None = None,
+        folder: Path = ROOT,
     ) -> None:
         self.log = directory / f"worker-{os.urandom(3).hex()}.log"
         environment = {
@@ -41,7 +42,7 @@ class WorkerProcess:
         }
         with self.log.open("wb") as log:
             command = [sys.executable, "-m", "django", "runworker", *options]
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
 
     def ready(self) -> "WorkerProcess":
         wait_for(lambda: READY in self.output or self.process.poll() is not None, 20, "the worker's banner")

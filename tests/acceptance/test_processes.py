@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import time
 import urllib.error
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.process import effects, is_gone
+from tests.acceptance.process import ROOT, effects, is_gone
 from tests.support import wait_for
 
 pytestmark = pytest.mark.acceptance
@@ -184,7 +185,7 @@ def test_usr2_starts_new_code_and_lets_a_long_job_end(parent, push, store, tmp_p
     code.write_text("VERSION = 1\n")
     process = parent("-c", "2", "-t", "1", environment={"PYTHONPATH": str(tmp_path)})
     former = set(process.children)
-    push("begin", 1, 4)
+    push("hold", 1)
     push("release", 0)
     wait_for(lambda: effects(tmp_path)["release 1"])
     code.write_text("VERSION = 22\n")
@@ -193,6 +194,7 @@ def test_usr2_starts_new_code_and_lets_a_long_job_end(parent, push, store, tmp_p
     wait_for(lambda: len(set(listed(store)) & former) == 1, 10)  # the idle one has gone
     push("release", 0)
     wait_for(lambda: effects(tmp_path)["release 22"])
+    (tmp_path / "gate").touch()
     wait_for(lambda: not set(listed(store)) & former, 15)
     assert effects(tmp_path)["end 1"] == effects(tmp_path)["begin 1"] == 1
     process.send(signal.SIGTERM)
@@ -217,6 +219,52 @@ def test_usr2_with_code_that_does_not_start_changes_nothing(parent, push, store,
     wait_for(lambda: len(listed(store)) == 2 and not former & set(listed(store)), 20)
     push("touch", 2)
     wait_for(lambda: effects(tmp_path)["touch 2"])
+
+
+def test_reload_replaces_all_children(worker, push, store, tmp_path):
+    code = tmp_path / "release.py"
+    code.write_text("VERSION = 1\n")
+    process = worker(
+        "--processes", "2", "--reload", environment={"PYTHONPATH": str(tmp_path), "KIQ_TEST_IMPORT": "release"}
+    )
+    former = set(wait_for(lambda: len(found := listed(store)) == 2 and found, 30, process.log))
+    code.write_text("VERSION = 22\n")
+    wait_for(lambda: len(found := listed(store)) == 2 and not former & set(found), 30)
+    push("release", 0)
+    wait_for(lambda: effects(tmp_path)["release 22"])
+    process.send(signal.SIGTERM)
+    assert process.wait() == 0
+    assert store.processes.identities() == []
+
+
+def test_a_stop_is_heard_while_new_code_is_being_loaded(parent, push, store, tmp_path):
+    process = parent("-t", "5", environment={"PYTHONPATH": str(tmp_path)})
+    both = process.children
+    process.send(signal.SIGUSR2)
+    wait_for(lambda: "it takes over" in process.output, 20)
+    process.send(signal.SIGTERM)  # in the middle of exec, or of loading the project
+    assert process.wait() == 0
+    wait_for(lambda: all(map(is_gone, both)))
+    assert store.processes.identities() == []
+
+
+def test_usr2_follows_a_link_to_the_new_release(worker, push, store, tmp_path):
+    """As `current` of many deploys; the former release is gone by then."""
+    for number in (1, 2):
+        (tmp_path / f"r{number}").mkdir()
+        (tmp_path / f"r{number}" / "release.py").write_text(f"VERSION = {number}\n")
+    current = tmp_path / "current"
+    current.symlink_to("r1")
+    environment = {"PYTHONPATH": f"{ROOT}:.", "PWD": str(current), "KIQ_TEST_IMPORT": "release"}
+    process = worker("--processes", "1", environment=environment, folder=current)
+    former = set(wait_for(lambda: listed(store), 20, process.log))
+    current.unlink()
+    current.symlink_to("r2")
+    shutil.rmtree(tmp_path / "r1")
+    process.send(signal.SIGUSR2)
+    wait_for(lambda: (found := set(listed(store))) and not found & former, 30)
+    push("release", 0)
+    wait_for(lambda: effects(tmp_path)["release 2"])
 
 
 def test_one_address_answers_truly_for_all(parent, store, push, unused_port):

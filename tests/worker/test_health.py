@@ -24,6 +24,8 @@ WAITING = Report.of_one("shop", replace(STATUS, idle={"default": "waiting for Re
 
 def test_a_status_survives_the_pipe():
     assert Status.from_line(STATUS.to_line()) == STATUS
+    assert Status.from_line(b'{"identity":"h:1:a","pid":1,"of a later version":1}') == Status(identity="h:1:a", pid=1)
+    assert Status.from_line(b"{}") is Status.from_line(b"no") is None
 
 
 @pytest.mark.parametrize(
@@ -135,6 +137,15 @@ def test_the_file_grows_old_when_the_loop_does_not_turn(tmp_path):
     tell(Report.of_one("shop", replace(STATUS, state=STOPPING, busy=0)))
     assert list(tmp_path.iterdir()) == []
     assert probe.main(["--file", str(path)]) == 1
+
+
+def test_a_file_that_cannot_be_written(tmp_path):
+    with pytest.raises(ConfigurationError, match="is no folder that we may write to"):
+        HeartbeatFile(str(tmp_path / "nowhere" / "alive"))
+    tell = HeartbeatFile(str(tmp_path / "alive"))
+    tmp_path.rename(tmp_path.with_name("elsewhere"))
+    tell(WELL)  # as on a full disk: nothing to be done, and no reason to end
+    tmp_path.with_name("elsewhere").rename(tmp_path)
 
 
 def test_a_probe_wants_to_know_where(monkeypatch, capsys):

@@ -65,13 +65,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until a signal, and leave with an exit code."""
         log.configure(options["log_format"], options["verbosity"])
+        if code := self._run(options):
+            raise SystemExit(code)
+
+    def _run(self, options: dict[str, Any]) -> int:
         if processes.is_child():
-            raise SystemExit(self._work(options, _opened(), child=processes.ToParent.inherited()))
+            return self._work(options, _opened(), child=processes.ToParent.inherited())
         if processes.is_trial():
-            raise SystemExit(self._try(options))
+            return self._try(options)
         if self._wants_reload(options):
-            raise SystemExit(reload.run(lambda pipe: self._begin(options, pipe, reloading=True)))
-        raise SystemExit(self._begin(options, _opened(), reloading=False))
+            return reload.run(lambda pipe: self._begin(options, pipe, reloading=True))
+        return self._begin(options, _opened(), reloading=False)
 
     def _wants_reload(self, options: dict[str, Any]) -> bool:
         if options["reload"] is None:
@@ -94,8 +98,11 @@ class Command(BaseCommand):
         """Whether a worker could be begun with this code and configuration."""
         try:
             self._configured(options)
+            number = how_many(options)
         except (ConfigurationError, ImportError) as error:
             raise CommandError(str(error), returncode=BAD_CONFIGURATION) from error
+        if not number:
+            raise CommandError("--processes is no longer said: that takes a restart", returncode=BAD_CONFIGURATION)
         return 0
 
     def _configured(self, options: dict[str, Any]) -> WorkerConfig:
@@ -110,6 +117,7 @@ class Command(BaseCommand):
             work=lambda own, parent: self._work(options, own, child=parent),
             preload=options["preload"],
             keep_going=reload.parent_lives if reloading else _always,
+            reloads=reloading,
         )
         parent = processes.Parent(plan, pipe)
         self._say(f"{number} worker processes under {os.getpid()}", plan.config, reloading=reloading)

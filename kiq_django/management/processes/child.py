@@ -34,7 +34,7 @@ class ToParent:
     @classmethod
     def inherited(cls) -> "ToParent":
         """In a spawned child."""
-        number = int(os.environ[CHILD])
+        number = int(os.environ.pop(CHILD))
         os.set_inheritable(number, False)
         return cls(number)
 
@@ -59,7 +59,7 @@ class Child:
             while said := os.read(self.pipe, 65_536):
                 *lines, self._unread = (self._unread + said).split(b"\n")
                 if lines:
-                    self.status = Status.from_line(lines[-1])
+                    self.status = Status.from_line(lines[-1]) or self.status
                     self.heard_at = clock.monotonic()
 
     def send(self, name: str) -> None:

@@ -13,7 +13,7 @@ from kiq_django.management.processes import trial
 from kiq_django.management.processes.child import Child
 from kiq_django.management.processes.places import Place, Places
 from kiq_django.management.processes.plan import Plan
-from kiq_django.management.processes.starts import choose
+from kiq_django.management.processes.starts import Fork, Spawn, choose, why_not_fork
 from kiq_django.worker import health, recovery
 from kiq_django.worker.http import Server
 from kiq_django.worker.os_signals import DUMP, QUIET, RETIRE, STOP, SignalPipe
@@ -90,10 +90,11 @@ class Parent:
         for place in self._places.places:
             if place.child is not None and (code := place.child.end()) is not None:
                 if code == BAD_CONFIGURATION and not self._proven:
+                    place.child = None
                     return code
                 self._mourn(place, place.child, code)
             if place.is_due and self._state == WORKING:
-                place.child = self._starts.child()
+                place.child = self._safe_start().child()
                 logger.info("Started worker process %d", place.child.pid)
         self._places.leaving = [child for child in self._places.leaving if not self._has_left(child)]
         self._proven = self._proven or any(child.is_ready for child in self._places.working)
@@ -103,6 +104,13 @@ class Parent:
         self._look_at_trial()
         self._tell()
         return 0
+
+    def _safe_start(self) -> Fork | Spawn:
+        """A library may have started a thread in this process meanwhile: then there is no more forking."""
+        if isinstance(self._starts, Fork) and (reason := why_not_fork()):
+            logger.warning("Children load the project each for itself from now on: %s", reason)
+            self._starts = Spawn(trial.command())
+        return self._starts
 
     def _mourn(self, place: Place, child: Child, code: int) -> None:
         place.closed = code == 0 and self._plan.config.drain
@@ -125,7 +133,7 @@ class Parent:
         """Its jobs go back to their queues at once: nobody needs to wait for its lease to end."""
         if child.identity:
             identity, lease = child.identity, self._plan.config.lease
-            if pid := self._starts.aside(lambda: recovery.recover(stores.get(), identity, lease)):
+            if pid := self._safe_start().aside(lambda: recovery.recover(stores.get(), identity, lease)):
                 self._errands.append(pid)
 
     def _retire_former(self) -> None:
@@ -213,6 +221,9 @@ class Parent:
     # -- new code ---------------------------------------------------------------------------------
 
     def _begin_trial(self) -> None:
+        if self._plan.reloads:
+            logger.info("USR2: new code is loaded as soon as it changes")
+            return
         if self._trial or not self._retired:
             logger.warning("USR2: new code is being loaded already")
             return
@@ -233,7 +244,8 @@ class Parent:
         logger.info("The new code starts: it takes over")
         self._systemd.reloading()
         with contextlib.suppress(OSError):
-            trial.begin_anew(self._places.all, self._server.listening if self._server else None)
+            trial.begin_anew(self._home, self._places.all, self._server.listening if self._server else None)
+        trial.hear_again()
         logger.error("This process could not be begun anew: the former code goes on")
 
     def _go_on(self) -> None:
@@ -255,7 +267,7 @@ class Parent:
 
     def _report(self) -> Report:
         places, stalled = self._places, self._places.trouble()
-        idle = places.why_not_ready() if self._state == WORKING else {"all": self._state}
+        idle = self._why_not_ready() if self._state == WORKING else {"all": self._state}
         return Report(
             tag=self._plan.config.tag,
             state=self._state,
@@ -264,6 +276,11 @@ class Parent:
             stalled=stalled,
             idle={**idle, **stalled},
         )
+
+    def _why_not_ready(self) -> dict[str, str]:
+        """While new children start, the former ones take the jobs."""
+        former_work = not self._retired and all(child.is_ready for child in self._places.leaving)
+        return {} if former_work else self._places.why_not_ready()
 
 
 def _is_over(pid: int) -> bool:

@@ -22,5 +22,7 @@ class Plan:
     work: Work
     preload: bool | None = None
     """Fork the children off this process, which has loaded the project; None: where that is safe."""
+    reloads: bool = False
+    """Somebody watches the code and begins us anew when it changes."""
     keep_going: Callable[[], bool] = lambda: True
     """Asked again and again; False is the end."""

@@ -1,11 +1,12 @@
 """New code is tried before the parent gives itself up for it; and what the parent of before hands on."""
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -45,10 +46,10 @@ class Trial:
 
     def __init__(self, folder: str) -> None:
         self._until = clock.monotonic() + LONGEST
-        os.chdir(folder)
         environment = {name: value for name, value in os.environ.items() if name != NOTIFY}
         words = command()
-        self._pid = os.posix_spawn(words[0], words, {**environment, TRIAL: "1"}, setpgroup=0)
+        with _inside(folder):
+            self._pid = os.posix_spawn(words[0], words, {**environment, TRIAL: "1"}, setpgroup=0)
 
     def end(self) -> int | None:
         """Its exit code, None while it lasts."""
@@ -62,7 +63,19 @@ class Trial:
         os.kill(self._pid, signal.SIGKILL)
 
 
-def begin_anew(children: Iterable[Child], listening: socket.socket | None) -> NoReturn:
+@contextlib.contextmanager
+def _inside(folder: str) -> Iterator[None]:
+    """The former code may rely on the folder that it was started in, unless that is gone."""
+    before = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(folder)
+        yield
+    finally:
+        os.fchdir(before)
+        os.close(before)
+
+
+def begin_anew(folder: str, children: Iterable[Child], listening: socket.socket | None) -> NoReturn:
     """Become the new code. Process number, children, their pipes and the address for probes stay; signals that come
     meanwhile wait until the new code can hear them.
     """
@@ -75,7 +88,13 @@ def begin_anew(children: Iterable[Child], listening: socket.socket | None) -> No
         heirloom["listening"] = listening.fileno()
     signal.pthread_sigmask(signal.SIG_BLOCK, OURS)
     words = command()
+    os.chdir(folder)
     os.execve(words[0], words, {**os.environ, HANDOVER: json.dumps(heirloom)})  # noqa: S606 - our own command line
+
+
+def hear_again() -> None:
+    """What came meanwhile is heard now."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, OURS)
 
 
 class Inheritance:
@@ -90,4 +109,4 @@ class Inheritance:
         if (number := said.get("listening")) is not None:
             self.listening = socket.socket(fileno=number)
             self.listening.set_inheritable(False)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, OURS)
+        hear_again()
