@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from asgiref.sync import sync_to_async
 
-from kiq_django import adapters, backpressure, results, transactions
+from kiq_django import adapters, backpressure, plugins, results, transactions
 from kiq_django.delivery import PLAIN, Care, adeliver, deliver, refuse_unusable, slices
 from kiq_django.exceptions import QueueFull, ResultNotKept, StoreError
 from kiq_django.jids import JidRange
@@ -176,6 +176,7 @@ def _is_kept(care: Care) -> bool:
 
 
 def _hold(payloads: Sequence[Payload], care: Care) -> None:
+    payloads = [plugins.stamped(payload) for payload in payloads]
     for payload in payloads:
         refuse_unusable(payload)
     if _is_kept(care):

@@ -34,6 +34,9 @@ class Feature:
     """For error messages and `manage.py kiq doctor`."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Keywords of `@job(...)` that this feature owns, with the value of a job that does not give them."""
+    early: Callable[..., Any] | None = None
+    """`early(payload) -> Payload`: called when a job is enqueued whose push waits for a commit, where its client links
+    would be too late to see what is in force."""
     client: Link | None = None
     """A client link: `link(payload, proceed) -> Payload | None`."""
     around: Callable[..., AbstractContextManager[None]] | None = None
@@ -75,6 +78,14 @@ def server_links() -> tuple[Link, ...]:
     """Links around a running job, outermost first."""
     own = [feature.server for feature in reversed(features()) if feature.server]
     return (*own, *_links(conf.get().middleware.server))
+
+
+def stamped(payload: Any) -> Any:
+    """A payload whose push has to wait, with what the features say of it already now."""
+    for feature in features():
+        if feature.early is not None:
+            payload = feature.early(payload)
+    return payload
 
 
 def around(payload: Any) -> AbstractContextManager[Any]:

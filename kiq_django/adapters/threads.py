@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from django.db import connections
 
-from kiq_django import clock, conf, execution, retry, signals
+from kiq_django import clock, conf, execution, plugins, retry, signals
 from kiq_django.adapters.base import Adapter, begin_result, keep_result
 from kiq_django.execution import Outcome
 from kiq_django.options import JobOptions
@@ -105,22 +105,24 @@ class ThreadsAdapter(Adapter):
         definition = outcome.definition
         options = definition.options if definition else JobOptions()
         now = clock.now()
-        decision = retry.decide(
-            outcome.payload,
-            error,
-            options,
-            queue=outcome.queue,
-            now=now,
-            chance=random.random,
-            default_max=_default_max(),
-        )
+        with plugins.around(outcome.payload):
+            decision = retry.decide(
+                outcome.payload,
+                error,
+                options,
+                queue=outcome.queue,
+                now=now,
+                chance=random.random,
+                default_max=_default_max(),
+            )
         logger.warning("%r failed: %s", outcome.payload, decision.reason, exc_info=error)
         if decision.verdict == "retry":
             self._add(decision.payload, now + decision.delay)
         else:
             keep_result(outcome)
             sender = definition.sender if definition else None
-            signals.send(signals.job_dead, sender, payload=decision.payload, error=error)
+            with plugins.around(decision.payload):
+                signals.send(signals.job_dead, sender, payload=decision.payload, error=error)
 
 
 def _default_max() -> int:

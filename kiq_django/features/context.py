@@ -214,4 +214,4 @@ class _Restore:
             return await proceed(payload)
 
 
-feature = Feature(name="context", client=_take_along, server=_Restore(), around=restored)
+feature = Feature(name="context", early=taken_along, client=_take_along, server=_Restore(), around=restored)

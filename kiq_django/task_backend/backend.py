@@ -8,7 +8,7 @@ from typing import Any, Final
 from asgiref.sync import sync_to_async
 from django.core.checks import CheckMessage
 
-from kiq_django import adapters, binding, client, clock, conf, registry, signals, transactions
+from kiq_django import adapters, binding, client, clock, conf, plugins, registry, signals, transactions
 from kiq_django.codec import dumps, loads
 from kiq_django.exceptions import ConfigurationError
 from kiq_django.jobs.plan import Plan, build_options
@@ -58,6 +58,7 @@ class KiqBackend(BaseTaskBackend):
         """
         payload, on_commit = self._made(task, args, kwargs)
         if on_commit and transactions.open_connections():
+            payload = plugins.stamped(payload)
             client.refuse_unusable(payload)
             transactions.hold([payload], _push)
             return _waiting(payload)

@@ -5,6 +5,7 @@ import threading
 from contextvars import ContextVar
 
 import pytest
+from django.db import transaction
 from django.utils import timezone, translation
 
 from kiq_django import carried, conf, execution, job, registry, signals
@@ -80,6 +81,18 @@ def test_a_job_runs_where_it_was_enqueued(there, elsewhere, function):
     job(name="x")(function).enqueue()
     elsewhere(lambda: (drain(), look()))
     assert seen == [BROUGHT, HERE]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_counts_is_the_call_and_not_the_commit(elsewhere):
+    made = job(name="x")(look)
+    with transaction.atomic():
+        with translation.override("de"):
+            made.enqueue()
+        with timezone.override("Europe/Berlin"):
+            made.enqueue()
+    elsewhere(drain)
+    assert [each[:2] for each in seen] == [("de", HERE[1]), (HERE[0], "Europe/Berlin")]
 
 
 def test_nothing_is_added_where_nothing_differs(settings):

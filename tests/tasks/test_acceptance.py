@@ -179,8 +179,10 @@ class TestRun:
 
 
 class TestResults:
-    def test_24_signals_have_the_backend_as_sender(self, ran, heard):
-        ran(sample.add, 1)
+    def test_24_signals_have_the_backend_as_sender(self, store, start, heard):
+        result = sample.add.enqueue(1)
+        start()
+        finished(result)
         assert [(each.name, each.sender) for each in heard] == [
             ("task_enqueued", KiqBackend),
             ("task_started", KiqBackend),
