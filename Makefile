@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& { echo "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format types floors conformance kills chaos chaos-ci chaos-night chaos-mutants roles bench-dashboard messages shots pictures clean bench bench-growth chaos-peers
+.PHONY: help env demo test test-server lint format types floors conformance kills chaos chaos-ci chaos-night chaos-mutants roles bench-dashboard messages shots pictures clean bench bench-growth chaos-peers
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -37,6 +37,12 @@ demo: $(STAMP)  ## Run the photo and order desk: pages, worker, a service that f
 
 test: lint floors types  ## Run all checks and all tests.
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+SERVER_SUITES ?= tests/contract tests/store tests/worker tests/api tests/features tests/tasks tests/outbox tests/fleet tests/acceptance
+
+test-server: $(STAMP)  ## Run the tests of all that speaks to Redis on a server of yours: SERVER_URL=redis://host:port. It is EMPTIED.
+	@test -n "$(SERVER_URL)" || { echo "Say make test-server SERVER_URL=redis://host:port (or unix:///path). All its data go." >&2; exit 1; }
+	KIQ_TEST_SERVER_URL=$(SERVER_URL) KIQ_TEST_LAYOUT=$(LAYOUT) $(BIN)/python -m pytest $(SERVER_SUITES) $(PYTEST_ARGS)
 
 lint: $(STAMP)  ## Check style with ruff.
 	$(BIN)/ruff check .

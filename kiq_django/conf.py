@@ -1,7 +1,7 @@
 """`settings.KIQ`, read once into frozen values. Unknown or unusable keys are refused, with a suggestion."""
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, TypeVar
@@ -79,7 +79,16 @@ def _queues(raw: Any, problems: list[Problem]) -> Mapping[str, QueueSettings]:
             continue
         options = value if isinstance(value, Mapping) else {"weight": value}
         queues[name] = QueueSettings(name=name, **_section(QueueSettings, options, f"{where}[{name!r}]", problems))
+    problems += _clashes(queues)
     return queues
+
+
+def _clashes(queues: Mapping[str, QueueSettings]) -> Iterator[Problem]:
+    for queue in queues.values():
+        for name in queue.lists[1:]:
+            if name in queues:
+                text = f"KIQ['QUEUES'] has a queue {name!r}, which is a partition of {queue.name!r} too"
+                yield Problem(text, "Give one of them another name")
 
 
 def read(raw: Any) -> tuple[Settings, list[Problem]]:

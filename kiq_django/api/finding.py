@@ -55,7 +55,7 @@ def in_set(store: Store, name: SetName, jid: str, budget: Budget) -> Sighting[So
 
 def in_queue(store: Store, queue: str, jid: str, budget: Budget) -> Sighting[QueuedJob]:
     """In a queue."""
-    ((_, near),) = near_in_queues(store, [queue], jid, budget)
+    near = next(found for _, found in near_in_queues(store, [queue], jid, budget))
     return near if near.complete else through_queue(store, queue, jid, budget)
 
 
@@ -71,6 +71,24 @@ def near_in_queues(
         budget: for all of them.
         came: when it came into its queue, epoch seconds, if that is known: then the id need not tell.
     """
+    queue_of = {name: queue for queue in queues for name in store.lists(queue)}
+    found: dict[str, list[Sighting[QueuedJob]]] = {queue: [] for queue in queues}
+    for name, sighting in _near_in_lists(store, list(queue_of), jid, budget, came):
+        found[queue_of[name]].append(sighting)
+        if sighting.job or len(found[queue_of[name]]) == len(store.lists(queue_of[name])):
+            yield queue_of[name], _together(found[queue_of[name]])
+
+
+def _together(sightings: Sequence[Sighting[QueuedJob]]) -> Sighting[QueuedJob]:
+    """In all lists of a queue."""
+    job = next((each.job for each in sightings if each.job), None)
+    looked_at, total = (sum(getattr(each, what) for each in sightings) for what in ("looked_at", "total"))
+    return Sighting(job, looked_at, total, job is not None or all(each.complete for each in sightings))
+
+
+def _near_in_lists(
+    store: Store, queues: Sequence[str], jid: str, budget: Budget, came: float | None
+) -> Iterator[tuple[str, Sighting[QueuedJob]]]:
     sizes, most = store.queues.sizes(queues), min(WINDOW, budget.jobs)
     short = [queue for queue in queues if 0 < sizes[queue] <= most]
     yield from ((queue, Sighting(None, 0, 0, complete=True)) for queue in queues if not sizes[queue])

@@ -58,6 +58,11 @@ class Queue:
         wanted = [queue.name for queue in cls.all(store)] if names is None else list(names)
         return [_summary(store, state) for state in store.queues.states(wanted)]
 
+    @property
+    def lists(self) -> list["Queue"]:
+        """The lists that it is made of, each as a queue of its own; one alone when it has no partitions."""
+        return [Queue(name, self._store) for name in self._store.lists(self.name)]
+
     # -- reading ----------------------------------------------------------------------------------
 
     def summary(self) -> QueueSummary:
@@ -179,7 +184,7 @@ class Queue:
         return count
 
     def _job(self, raw: bytes) -> QueuedJob:
-        return QueuedJob(self._store, self.name, raw)
+        return QueuedJob(self._store, self._store.whole(self.name), raw)
 
     def __repr__(self) -> str:
         return f"<Queue {self.name}>"

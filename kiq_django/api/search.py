@@ -63,7 +63,8 @@ class Region(Generic[J]):
 
 def queue_region(store: Store, queue: str) -> Region[QueuedJob]:
     """A queue; up is from the newest job to the one that comes next."""
-    return Region(store.search, store.search.queue(queue), lambda member: QueuedJob(store, queue, member.raw))
+    whole = store.whole(queue)
+    return Region(store.search, store.search.queue(queue), lambda member: QueuedJob(store, whole, member.raw))
 
 
 def set_region(store: Store, name: SetName, where: Filter = EVERYTHING) -> Region[SortedJob]:

@@ -91,12 +91,10 @@ def look(store: Store | None = None, *, into: Collection[str] | None = None) -> 
     """
     store = store or stores.get()
     box = RedisBox.read(store)
-    names = glance.names(store.link, store.keys)
+    names = store.glance.names()
     found = store.processes.read(names.processes)
     identities = [each.identity for each in found]
-    lines = glance.lines(
-        store.link, store.keys, names.queues, identities, names.queues if into is None else frozenset(into)
-    )
+    lines = store.glance.lines(names.queues, identities, names.queues if into is None else frozenset(into))
     members = tuple(_member(Process(store, each), lines) for each in found)
     crews = [crew for member in members if member.is_serving for crew in member.crews]
     return Situation(

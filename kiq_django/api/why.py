@@ -19,7 +19,7 @@ from kiq_django.api.usual import Moving, Usual
 from kiq_django.api.wording import figure
 from kiq_django.durations import human
 from kiq_django.exceptions import StoreError
-from kiq_django.store import Store, glance
+from kiq_django.store import Store
 
 BESIDE = frozenset({"clock", "unknown_job", "unreadable_job", "redis_memory"})
 """Codes of what is wrong, and does not keep a queue from moving."""
@@ -85,7 +85,7 @@ def why_job(record: JobRecord | None, store: Store | None = None, *, usual: Usua
 
 
 def _queued(record: JobRecord, store: Store, usual: Usual) -> Answer:
-    position = glance.position(store.link, store.keys, record.queue, record.raw)
+    position = store.glance.position(record.queue, record.raw)
     state = job_points.queued(record, position)
     if state.code == "gone":
         return _job([state])

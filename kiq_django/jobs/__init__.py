@@ -67,6 +67,8 @@ def job(
     redact: Sequence[str] = ...,
     result: float | timedelta | bool | None = ...,
     aliases: Sequence[str] = ...,
+    partition_by: str | None = ...,
+    partition_key: str | None = ...,
     **features: Any,
 ) -> Decorator: ...
 def job(target: Any = None, /, *, name: str | None = None, **options: Any) -> Any:

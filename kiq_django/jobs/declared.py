@@ -12,8 +12,17 @@ from kiq_django.exceptions import Discard
 from kiq_django.jids import JidRange, new_jid
 from kiq_django.jobs import moments
 from kiq_django.jobs.moments import Delay, Moment
-from kiq_django.jobs.plan import OWN_OPTIONS, STAY_HERE, CallShape, Plan, build_options, hooks_of
-from kiq_django.payload import RESULT, Payload
+from kiq_django.jobs.plan import (
+    OWN_OPTIONS,
+    STAY_HERE,
+    CallShape,
+    Plan,
+    build_options,
+    hooks_of,
+    partition_key,
+    refuse_unknown_parameter,
+)
+from kiq_django.payload import PARTITION_KEY, RESULT, Payload
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,6 +42,7 @@ class Job(Generic[P, R]):
         self._plan: Plan | None = None
         options = build_options({**hooks_of(target), **given})
         self.definition = registry.describe(target, options, name, sender=self)
+        refuse_unknown_parameter(self.definition)
         self._shape = CallShape(self.definition)
         self._hooked = target if isinstance(target, type) and callbacks.has(target, "enqueue") else None
         update_wrapper(self, target, updated=())
@@ -176,7 +186,11 @@ class Job(Generic[P, R]):
     ) -> Payload:
         self._shape.check(args, kwargs)
         ready, named, rich = arguments.dump(args, kwargs, self._shape.names)
-        return plan.payload(ready, named, jid or new_jid(now), now, at, rich=rich)
+        payload = plan.payload(ready, named, jid or new_jid(now), now, at, rich=rich)
+        if plan.partition_by is None:
+            return payload
+        key = partition_key(self.definition, plan.partition_by, args, kwargs)
+        return payload.evolve(**{PARTITION_KEY: key})
 
 
 class AsyncJob(Job[P, R]):

@@ -14,11 +14,13 @@ from kiq_django.codec import dumps
 from kiq_django.delivery import Care
 from kiq_django.exceptions import ConfigurationError, PayloadError
 from kiq_django.options import JobOptions
-from kiq_django.payload import KWARGS, RESULT, RICH, Payload
+from kiq_django.payload import KWARGS, PARTITION_KEY, RESULT, RICH, Payload
 from kiq_django.registry import Definition
 
 OWN_OPTIONS = frozenset(each.name for each in fields(JobOptions)) - {"extra"}
-STAY_HERE = frozenset({"timeout", "retry_in", "retry_on", "discard_on", "retries_exhausted", "redact", "aliases"})
+STAY_HERE = frozenset(
+    {"timeout", "retry_in", "retry_on", "discard_on", "retries_exhausted", "redact", "aliases", "partition_by"}
+)
 """Options that the worker reads from the declaration; all others travel with the payload."""
 OUTBOX = "kiq_django.outbox"
 HOOKS = ("retry_in", "retries_exhausted")
@@ -28,7 +30,7 @@ FROM_SETTINGS = ("queue", "retry", "on_commit", "outbox", "wait_replicas", "back
 class Plan:
     """What is the same in all payloads of a job under the same settings."""
 
-    __slots__ = ("_head", "care", "fields", "on_commit", "queue", "retry", "settings")
+    __slots__ = ("_head", "care", "fields", "on_commit", "partition_by", "queue", "retry", "settings")
 
     def __init__(self, name: str, given: Mapping[str, Any], settings: sections.Settings) -> None:
         defaults = {option: getattr(settings.defaults, option) for option in FROM_SETTINGS}
@@ -40,6 +42,7 @@ class Plan:
         self.on_commit = options.on_commit
         self.care = _care(name, options, settings)
         self._head = {"retry": options.retry, "queue": options.queue, "class": name}
+        self.partition_by = None if options.partition_key else options.partition_by
         self.fields = {**_travelling(options), **_plain(options.extra)}
 
     def payload(
@@ -90,6 +93,24 @@ def _care(name: str, options: JobOptions, settings: sections.Settings) -> Care:
     return Care(options.outbox, options.wait_replicas, queue if queue and queue.limit else None)
 
 
+def refuse_unknown_parameter(definition: Definition) -> None:
+    """Raise when jobs are to keep their order by a parameter that they do not have."""
+    name, names = definition.options.partition_by, list(definition.signature.parameters)
+    if name is not None and name not in names:
+        raise ConfigurationError(
+            f"{definition.name} has partition_by={name!r}, which is none of its parameters. "
+            f"Known: {', '.join(names) or 'none'}"
+        )
+
+
+def partition_key(definition: Definition, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """The value of a parameter as a text; of an instance of a model, its primary key."""
+    bound = definition.signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    value = bound.arguments[name]
+    return str(getattr(value, "pk", value))
+
+
 def build_options(given: Mapping[str, Any]) -> JobOptions:
     """Options from keywords. Those that are not ours may be a feature's; that is seen once all features are known.
 
@@ -123,6 +144,7 @@ def _travelling(options: JobOptions) -> dict[str, Any]:
         "retry_for": options.retry_for,
         "retry_queue": options.retry_queue,
         "backtrace": options.backtrace,
+        PARTITION_KEY: options.partition_key,
     }
     usual: dict[str, Any] = {} if options.dead else {"dead": False}
     if options.result:

@@ -31,6 +31,8 @@ CONNECT: Final = (
     "info",
     "time",
     "wait",
+    "cluster|slots",
+    "asking",
 )
 """On no key. INFO is in `@dangerous`, because it says much about a server; the check against eviction wants it."""
 READ: Final = (

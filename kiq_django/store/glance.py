@@ -48,62 +48,65 @@ class Position(NamedTuple):
     """Jobs in the queue."""
 
 
-def names(link: Link, keys: Keys) -> Names:
-    """Everything that has a name, in one round trip."""
-    replies = iter(
-        link.send(
-            [
-                ("SMEMBERS", keys.queues()),
-                ("SMEMBERS", keys.processes()),
-                ("SMEMBERS", keys.paused("")),
-                ("HGETALL", keys.pause_notes()),
-                *(("ZCARD", keys.job_set(name)) for name in SET_NAMES),
-                *(("ZRANGE", keys.job_set(name), 0, 0, "WITHSCORES") for name in SET_NAMES),
-            ]
+class Glance:
+    """Looks at one Redis."""
+
+    def __init__(self, link: Link, keys: Keys) -> None:
+        self._link = link
+        self._keys = keys
+
+    def names(self) -> Names:
+        """Everything that has a name, in one round trip."""
+        replies = iter(
+            self._link.send(
+                [
+                    ("SMEMBERS", self._keys.queues()),
+                    ("SMEMBERS", self._keys.processes()),
+                    ("SMEMBERS", self._keys.paused("")),
+                    ("HGETALL", self._keys.pause_notes()),
+                    *(("ZCARD", self._keys.job_set(name)) for name in SET_NAMES),
+                    *(("ZRANGE", self._keys.job_set(name), 0, 0, "WITHSCORES") for name in SET_NAMES),
+                ]
+            )
         )
-    )
-    queues, processes, closed = (_texts(next(replies)) for _ in range(3))
-    notes = _notes(next(replies))
-    return Names(
-        queues=sorted({*queues, *closed}),
-        processes=sorted(processes),
-        paused={name: _note(notes.get(name)) for name in closed},
-        sizes={name: int(next(replies)) for name in SET_NAMES},
-        first={name: _score(next(replies)) for name in SET_NAMES},
-    )
-
-
-def lines(
-    link: Link, keys: Keys, queues: Sequence[str], processes: Sequence[str], looked_into: Collection[str]
-) -> Lines:
-    """The size of each queue, the next job of those looked into, and when each process last beat, in one round trip."""
-    looked_into = [queue for queue in queues if queue in looked_into]
-    replies = iter(
-        link.send(
-            [
-                ("TIME",),
-                *(("PTTL", keys.process(identity)) for identity in processes),
-                *(("LLEN", keys.queue(queue)) for queue in queues),
-                *(("LINDEX", keys.queue(queue), -1) for queue in looked_into),
-            ]
+        queues, processes, closed = (_texts(next(replies)) for _ in range(3))
+        notes = _notes(next(replies))
+        return Names(
+            queues=sorted({*queues, *closed}),
+            processes=sorted(processes),
+            paused={name: _note(notes.get(name)) for name in closed},
+            sizes={name: int(next(replies)) for name in SET_NAMES},
+            first={name: _score(next(replies)) for name in SET_NAMES},
         )
-    )
-    seconds, microseconds = next(replies)
-    silence = {identity: _silence(int(next(replies))) for identity in processes}
-    sizes = {queue: int(next(replies)) for queue in queues}
-    found = {queue: next(replies) for queue in looked_into}
-    oldest = {queue: raw for queue, raw in found.items() if raw is not None}
-    return Lines(sizes, oldest, silence, int(seconds) + int(microseconds) / 1e6)
 
+    def lines(self, queues: Sequence[str], processes: Sequence[str], looked_into: Collection[str]) -> Lines:
+        """Sizes of queues, the next job of those looked into, the last beat of each process, in one round trip."""
+        looked_into = [queue for queue in queues if queue in looked_into]
+        replies = iter(
+            self._link.send(
+                [
+                    ("TIME",),
+                    *(("PTTL", self._keys.process(identity)) for identity in processes),
+                    *(("LLEN", self._keys.queue(queue)) for queue in queues),
+                    *(("LINDEX", self._keys.queue(queue), -1) for queue in looked_into),
+                ]
+            )
+        )
+        seconds, microseconds = next(replies)
+        silence = {identity: _silence(int(next(replies))) for identity in processes}
+        sizes = {queue: int(next(replies)) for queue in queues}
+        found = {queue: next(replies) for queue in looked_into}
+        oldest = {queue: raw for queue, raw in found.items() if raw is not None}
+        return Lines(sizes, oldest, silence, int(seconds) + int(microseconds) / 1e6)
 
-def position(link: Link, keys: Keys, queue: str, raw: bytes) -> Position:
-    """Where a job is, in one round trip. It counts from the end that is fetched."""
-    key = keys.queue(queue)
-    pipe = link.pipeline(atomic=True)
-    pipe.llen(key)
-    pipe.execute_command("LPOS", key, raw, "RANK", -1, "MAXLEN", FARTHEST)
-    size, index = link.execute(pipe)
-    return Position(None if index is None else size - 1 - index, size)
+    def position(self, queue: str, raw: bytes) -> Position:
+        """Where a job is, in one round trip. It counts from the end that is fetched."""
+        key = self._keys.queue(queue)
+        pipe = self._link.pipeline(atomic=True)
+        pipe.llen(key)
+        pipe.execute_command("LPOS", key, raw, "RANK", -1, "MAXLEN", FARTHEST)
+        size, index = self._link.execute(pipe)
+        return Position(None if index is None else size - 1 - index, size)
 
 
 def _texts(members: Sequence[bytes]) -> list[str]:

@@ -4,12 +4,18 @@ Names without `kiq:` are Sidekiq's own (documented in its wiki and visible in an
 real Sidekiq Web, API and clients read and write them. Store code asks by kind *and queue*, although
 Sidekiq's layout ignores the queue for its sets: a layout that keeps everything of one queue in one
 slot can then answer differently.
+
+There are two layouts. In *sidekiq* all names are Sidekiq's. In *cluster* whatever belongs to one list carries the tag
+`{<list>}` in front, and all else `{@}`, so that the keys of each script lie in one slot. Such a tag is nothing but a
+prefix: store code holds the keys of the place that it works in, and never knows which layout they follow.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 SetName = Literal["schedule", "retry", "dead"]
+HOME = "@"
+"""The tag of what belongs to no list; no queue has such a name."""
 SET_NAMES: tuple[SetName, ...] = ("schedule", "retry", "dead")
 
 
@@ -21,6 +27,11 @@ def name_of(member: bytes) -> str:
 def spelled(key: str) -> bytes:
     """A key with a name in it that came from `name_of`."""
     return key.encode(errors="surrogateescape")
+
+
+def tagged(prefix: str, tag: str) -> str:
+    """The prefix that puts all keys behind it into the slot of one tag."""
+    return f"{prefix}{{{tag}}}:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,10 @@ class Keys:
     def queue(self, queue: str) -> str:
         """List: payloads; the head is the newest, the tail is fetched next."""
         return f"{self.prefix}queue:{queue}"
+
+    def lists(self) -> str:
+        """Set: names of all lists that jobs were ever pushed to, in the cluster layout."""
+        return f"{self.prefix}kiq:lists"
 
     def paused(self, queue: str) -> str:
         """Set: bare names of queues that nobody fetches from."""

@@ -1,6 +1,6 @@
 """One connection pool as the parts of the store see it: scripts that survive a flush, errors in our words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -103,6 +103,15 @@ class Link:
         with self._connection() as connection:
             connection.send_packed_command([packed(commands)], check_health=False)
             return [_reply(connection) for _ in commands]
+
+    def new_connection(self, key: str) -> Any:
+        """A connection of one's own to the server that holds a key, not open yet."""
+        del key
+        return self.client.connection_pool.make_connection()
+
+    def end_waits(self, waits: Mapping[str, int]) -> list[Any]:
+        """Ask to end blocking reads, given the id of the connection that waits on each key. Replies as `exchange`."""
+        return self.exchange([("CLIENT", "UNBLOCK", connection) for connection in waits.values()])
 
     def info(self) -> connections.ServerInfo:
         """What the server says of itself."""

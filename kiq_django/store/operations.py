@@ -155,23 +155,35 @@ class Operations:
 
     def pluck(self, chunk: Chunk, where: Stretch, jobs: Sequence[Transfer], to: SetName | None) -> list[bool] | None:
         """Move jobs of a queue to a set, or delete them."""
-        keys = [self._keys.job_set(to)] if to else []
-        return self._pluck(
-            chunk, where, jobs, keys, ["zset" if to else "", *(self._sets.kept(to) if to else (0, 0)), ""]
-        )
+        return self._chunk(chunk, "pluck", *self._plucking(where, jobs, *self._goal(to)))
 
     def divert(self, chunk: Chunk, where: Stretch, jobs: Sequence[Transfer], to: str) -> list[bool] | None:
         """Move jobs of a queue to the back of another."""
-        return self._pluck(chunk, where, jobs, [self._keys.queue(to), self._keys.queues()], ["list", 0, 0, to])
+        goal = ([self._keys.queue(to), self._keys.queues()], ["list", 0, 0, to])
+        return self._chunk(chunk, "pluck", *self._plucking(where, jobs, *goal))
 
-    def _pluck(
-        self, chunk: Chunk, where: Stretch, jobs: Sequence[Transfer], keys: Sequence[str], goal: Sequence[Any]
-    ) -> list[bool] | None:
+    def plucked(self, where: Stretch, jobs: Sequence[Transfer], to: SetName | None) -> list[bool]:
+        """As `pluck`, as a part of something larger that is noted elsewhere."""
+        return flags(self._link.script("pluck", *self._plucking(where, jobs, *self._goal(to))))
+
+    def counted(self, chunk: Chunk, moved: Sequence[bool]) -> list[bool] | None:
+        """Jobs were moved elsewhere, and are to be counted here."""
+        return self._chunk(chunk, "tell", [], ["".join("01"[each] for each in moved)])
+
+    def _goal(self, to: SetName | None) -> tuple[list[str], list[Any]]:
+        return (
+            [self._keys.job_set(to)] if to else [],
+            ["zset" if to else "", *(self._sets.kept(to) if to else (0, 0)), ""],
+        )
+
+    def _plucking(
+        self, where: Stretch, jobs: Sequence[Transfer], keys: Sequence[str], goal: Sequence[Any]
+    ) -> tuple[list[str], list[Any]]:
         before = max(0, where.start - TAKEN)
         args: list[Any] = [before, where.start - before + where.length + PUT_BACK, *goal, NO_JOB]
         for job in jobs:
             args += [job.raw, "" if job.score is None else repr(job.score), job.new]
-        return self._chunk(chunk, "pluck", [self._keys.queue(where.queue), *keys], args)
+        return [self._keys.queue(where.queue), *keys], args
 
     def _chunk(self, chunk: Chunk, move: str, keys: Sequence[str], args: Sequence[Any]) -> list[bool] | None:
         own = [self._keys.operation(chunk.operation), self._keys.open_operations()]

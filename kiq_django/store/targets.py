@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 
@@ -12,6 +13,7 @@ from kiq_django.exceptions import ConfigurationError
 from kiq_django.store import cache_alias, urls
 from kiq_django.store.urls import ADVICE, masked
 
+Layout = Literal["sidekiq", "cluster"]
 Kind = Literal["url", "cache", "sentinel", "cluster", "embedded"]
 
 SETTING = 'KIQ["REDIS"]'
@@ -52,6 +54,8 @@ class Target:
     label: str
     """How people see it: without user, password and query."""
     options: Mapping[str, Any] = field(repr=False, hash=False)
+    layout: Layout = field(default="sidekiq", repr=False)
+    """How keys are named, see `store/keys.py`."""
 
     def __str__(self) -> str:
         return self.label
@@ -127,22 +131,44 @@ def _from_cache(alias: str, source: str) -> Target:
 
 def _from_dict(value: Mapping[Any, Any], source: str) -> Target:
     options = {str(name): item for name, item in value.items()}
-    if options.pop("cluster", False):
-        raise ConfigurationError(
-            f"{source} asks for a Redis Cluster, and the cluster layout is not available yet. "
-            "Use one server, or a master with replicas under Sentinel"
-        )
+    is_cluster, layout = _shape(options, source)
     if owned := sorted(OWNED.intersection(options)):
         raise ConfigurationError(
             f"{source} sets {', '.join(owned)}, which kiq_django decides itself: a command that is repeated "
             "duplicates jobs, and replies stay bytes. Remove it"
         )
     if "sentinels" in options:
-        return _sentinel(options, source)
+        return replace(_sentinel(options, source), layout=layout)
     if "url" not in options:
         raise ConfigurationError(f'{source} is a dict without "url", and without "sentinels" and "master". {ADVICE}')
     url = urls.checked(options["url"], f'{source}["url"]')
-    return Target("url", masked(url), {**options, "url": url})
+    if is_cluster:
+        _refuse_no_cluster(url, source)
+    return Target("cluster" if is_cluster else "url", masked(url), {**options, "url": url}, layout)
+
+
+def _shape(options: dict[str, Any], source: str) -> tuple[bool, Layout]:
+    """Whether it is a cluster, and the layout of the keys. Takes both options out."""
+    is_cluster = options.pop("cluster", False)
+    if not isinstance(is_cluster, bool):
+        raise ConfigurationError(f'{source}["cluster"] must be True or False, not {is_cluster!r}')
+    layout = options.pop("layout", "cluster" if is_cluster else "sidekiq")
+    if layout not in get_args(Layout):
+        raise ConfigurationError(f"{source}[\"layout\"] must be 'sidekiq' or 'cluster', not {layout!r}")
+    if is_cluster and (layout == "sidekiq" or "sentinels" in options):
+        wrong = "sentinels" if "sentinels" in options else "the layout 'sidekiq'"
+        raise ConfigurationError(f"{source} has a cluster with {wrong}. Leave that out: a cluster goes by its own")
+    return is_cluster, layout
+
+
+def _refuse_no_cluster(url: str, source: str) -> None:
+    parts = urlsplit(url)
+    database = parse_qs(parts.query).get("db", [""])[-1] or parts.path.strip("/")
+    if parts.scheme == "unix" or database not in ("", "0"):
+        raise ConfigurationError(
+            f"{source} is a cluster at {masked(url)!r}. A cluster has no sockets, and database 0 alone: "
+            "write redis://host:port of one of its nodes"
+        )
 
 
 def _sentinel(options: Mapping[str, Any], source: str) -> Target:

@@ -7,7 +7,7 @@ received meanwhile is on the working list, where the fetcher looks after any suc
 """
 
 import selectors
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
@@ -27,9 +27,10 @@ ANSWER = 0.005
 class Waiters:
     """The pending BLMOVEs of one owner. Used by its fetcher's thread alone."""
 
-    def __init__(self, link: Link, keys: Keys) -> None:
+    def __init__(self, link: Link, keys_of: Callable[[str], Keys]) -> None:
+        """`keys_of` tells the keys of a queue."""
         self._link = link
-        self._keys = keys
+        self._keys_of = keys_of
         self._connections: dict[str, Any] = {}
         self._ids: dict[str, int] = {}
         self._pending: set[str] = set()
@@ -45,7 +46,8 @@ class Waiters:
         for queue in queues:
             if queue not in self._pending:
                 connection = self._connection(queue)
-                source, to = self._keys.queue(queue), self._keys.working(queue, owner)
+                keys = self._keys_of(queue)
+                source, to = keys.queue(queue), keys.working(queue, owner)
                 self._guarded(connection.send_command, "BLMOVE", source, to, "RIGHT", "LEFT", BLOCK_SECONDS)
                 self._watched[queue] = connection._sock
                 selector.register(connection._sock, selectors.EVENT_READ, queue)
@@ -88,12 +90,22 @@ class Waiters:
 
     def _connection(self, queue: str) -> Any:
         if queue not in self._connections:
-            connection = self._link.client.connection_pool.make_connection()
+            connection = self._link.new_connection(self._keys_of(queue).queue(queue))
             self._guarded(connection.connect)
             self._guarded(connection.send_command, "CLIENT", "ID")
-            self._ids[queue] = self._guarded(connection.read_response)
+            self._ids[queue] = self._guarded(self._id_of, connection)
             self._connections[queue] = connection
         return self._connections[queue]
+
+    def _id_of(self, connection: Any) -> int:
+        """By which the connection can be told to wait no longer; a server may have no such thing."""
+        try:
+            return int(connection.read_response())
+        except redis.exceptions.NoPermissionError:
+            raise
+        except redis.ResponseError:
+            self._can_unblock = False
+            return 0
 
     def _end_all(self) -> bool:
         """Ask the server to end the waiters, until each has its answer: the asking may overtake a wait on its way.
@@ -110,7 +122,7 @@ class Waiters:
         return True
 
     def _unblock(self, queues: Sequence[str]) -> bool:
-        replies = self._link.exchange([("CLIENT", "UNBLOCK", self._ids[queue]) for queue in queues])
+        replies = self._link.end_waits({self._keys_of(queue).queue(queue): self._ids[queue] for queue in queues})
         refusals = [reply for reply in replies if isinstance(reply, redis.ResponseError)]
         self._can_unblock = not any(map(_is_for_good, refusals))
         return not refusals

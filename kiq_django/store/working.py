@@ -97,7 +97,7 @@ class Working:
             queues: in the order in which to look; empty reserves nothing.
             room: how many jobs at most.
         """
-        commands = [self._settle(batch) for batch in batches]
+        commands = [self.settlement(batch) for batch in batches]
         if queues:
             commands.append(self._reserve(owner, queues, room))
         replies = self._link.run(commands)
@@ -139,8 +139,8 @@ class Working:
 
     def owners(self, queue: str) -> dict[str, float]:
         """Registered owners of a queue and the end of their leases; negative once reaped."""
-        found = self._link.client.zrange(spelled(self._keys.owners(queue)), 0, -1, withscores=True)
-        return {name_of(owner): score for owner, score in found}
+        (found,) = self._link.send([("ZRANGE", spelled(self._keys.owners(queue)), 0, -1, "WITHSCORES")])
+        return {name_of(owner): float(score) for owner, score in zip(found[::2], found[1::2], strict=True)}
 
     def left_behind(self, queue: str, owner: str, limit: int) -> list[bytes]:
         """The newest payloads on a working list, the newest first."""
@@ -174,7 +174,8 @@ class Working:
         keys = [self._keys.served(), *map(self._keys.owners, queues)]
         return bool(self._link.script("lease", keys, [owner, seconds, verb, *queues]))
 
-    def _settle(self, batch: Batch) -> tuple[Any, ...]:
+    def settlement(self, batch: Batch) -> tuple[Any, ...]:
+        """The command that settles a batch, for `Link.run`."""
         keys, queue = self._keys, batch.queue
         names = [keys.working(queue, batch.owner), keys.queue(queue)]
         names += [keys.job_set("retry", queue), keys.job_set("dead", queue), keys.job_set("schedule", queue)]

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from kiq_django import clock
 from kiq_django.worker import verdict
@@ -27,7 +27,15 @@ class Custody:
     Any thread adds to `finished` and `handed_off`, each with one atomic step; all else is the fetcher's.
     """
 
-    def __init__(self, concurrency: int, buffer: Buffer, settler: Settler, ownership: Ownership) -> None:
+    def __init__(
+        self,
+        concurrency: int,
+        buffer: Buffer,
+        settler: Settler,
+        ownership: Ownership,
+        whole: Callable[[str], str] | None = None,
+    ) -> None:
+        """`whole` tells the queue of a list, where these may differ."""
         self.finished: deque[Reservation] = deque()
         """What threads are done with."""
         self.handed_off: set[Reservation] = set()
@@ -40,6 +48,7 @@ class Custody:
         self._buffer = buffer
         self._settler = settler
         self._ownership = ownership
+        self._whole = whole
         self._pace = Pace()
         self._stuck_since = 0.0
         self._seat = Seat()
@@ -77,6 +86,9 @@ class Custody:
         """Hand jobs to the threads; back go those that came in although we take none, or none from their queue."""
         owner = self._ownership.name
         come = [Reservation(owner, queue, raw) for queue, raw in jobs]
+        if self._whole is not None:
+            for each in come:
+                each.part_of = self._whole(each.queue)
         self._ownership.hold(come)
         if closed or not taking:
             self.put_back([each for each in come if not taking or each.queue in closed])

@@ -82,7 +82,7 @@ class EventLoop:
 
     async def _run(self, reservation: Reservation, payload: Payload, fetcher: Fetcher) -> None:
         try:
-            verdict.conclude(reservation, await execution.arun(payload, reservation.queue, self._stop_flag))
+            verdict.conclude(reservation, await execution.arun(payload, reservation.whole, self._stop_flag))
         except BaseException as error:  # noqa: BLE001 - whatever it was, the job must not be lost with it
             verdict.crash(reservation, error)
         finally:

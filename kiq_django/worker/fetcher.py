@@ -69,12 +69,13 @@ class Fetcher:
         self._audited_at = clock.monotonic()
         # Each of these says itself which thread may do what:
         self._watch = Watch(self._bell, store.waiters())
-        self._lookout = Lookout(capsule.queues, self._watch, drain=drain, no_place=no_place)
+        self._lookout = Lookout(capsule.queues, self._watch, drain=drain, no_place=no_place, lists=store.lists)
         names = self._lookout.names
         self._ownership = Ownership(store.working, f"{identity}:{capsule.name}", names, lease)
         self.settler = Settler(journal, buffer.put)
-        self._custody = Custody(capsule.concurrency, buffer, self.settler, self._ownership)
-        self._outage = Outage(f"Fetching for {', '.join(names)}")
+        whole = store.whole if len(names) > len(capsule.queues) else None
+        self._custody = Custody(capsule.concurrency, buffer, self.settler, self._ownership, whole)
+        self._outage = Outage(f"Fetching for {', '.join(capsule.queues)}")
         self._thread = threading.Thread(target=self._run, name=f"kiq-fetcher-{capsule.name}", daemon=True)
 
     # -- from other threads -----------------------------------------------------------------------

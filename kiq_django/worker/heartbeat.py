@@ -96,8 +96,9 @@ class Heartbeat(Service):
         threads = [processor for manager in self._managers for processor in list(manager.processors)]
         current = [(_thread_id(each.thread), each.current) for each in threads]
         running = [(name, *what) for name, what in current if what is not None]
-        running += [(f"async-{id(job):x}", job, since) for job, since in list(self._event_loop.running.items())]
-        return running
+        own = {f"{self._config.identity}:{manager.capsule.name}" for manager in self._managers}
+        begun = [(job, since) for job, since in list(self._event_loop.running.items()) if _prefix(job) in own]
+        return [*running, *((f"async-{id(job):x}", job, since) for job, since in begun)]
 
     def _round_trip(self) -> int:
         microseconds = self._store.processes.ping()
@@ -107,9 +108,14 @@ class Heartbeat(Service):
         return microseconds
 
 
+def _prefix(job: Reservation) -> str:
+    """The name of an owner without that which makes it one of its kind."""
+    return job.owner.rpartition(":")[0]
+
+
 def _work_entry(job: Reservation, since: float) -> bytes:
     """`run_at` in whole seconds and the payload as a text: what every Sidekiq Web can read."""
-    entry = {"queue": job.queue, "payload": job.raw.decode(errors="replace"), "run_at": int(since)}
+    entry = {"queue": job.whole, "payload": job.raw.decode(errors="replace"), "run_at": int(since)}
     return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 

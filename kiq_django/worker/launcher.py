@@ -2,11 +2,12 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from kiq_django import clock, plugins, signals
 from kiq_django.service import Service
 from kiq_django.store import Store
+from kiq_django.store.connections import Target
 from kiq_django.worker.config import WorkerConfig
 from kiq_django.worker.event_loop import EventLoop
 from kiq_django.worker.heartbeat import Heartbeat
@@ -47,17 +48,44 @@ class Launcher:
         """Set when running jobs should come to an end: `current_job().interrupted`."""
         self._is_quiet = False
         self._event_loop = EventLoop(config.async_concurrency, self.stop_flag)
+        stores = [store("fetch").serving(capsule.queues) for capsule in config.capsules]
         self.managers = [
-            Manager(capsule, config, store("fetch"), self._event_loop, self.stop_flag, journal)
-            for capsule in config.capsules
+            Manager(capsule, config, own, self._event_loop, self.stop_flag, journal)
+            for capsule, own in zip(config.capsules, stores, strict=True)
         ]
-        self.heartbeat = Heartbeat(config, store("heartbeat"), self.managers, self._event_loop, told, self._beaten)
         upkeep = store("commands")
-        self.poller = Poller(upkeep, config.poll_interval)
-        self.reaper = Reaper(upkeep, config.heartbeat, config.lease)
+        # Each server has its own of these, so that one which is away keeps nobody from the others:
+        self.heartbeats = self._heartbeats(store("heartbeat").servers(), [own.target for own in stores], told)
+        self.pollers = [Poller(server, config.poll_interval) for server in upkeep.servers()]
+        self.reapers = [Reaper(server, config.heartbeat, config.lease) for server in upkeep.servers()]
         self.unroutable = Unroutable(upkeep, config.queues)
         features = [make(upkeep) for feature in plugins.features() for make in feature.services]
-        self.services: list[Service] = [self.poller, self.reaper, self.unroutable, Vigil(upkeep), *features]
+        each: list[Service] = [*self.pollers, *self.reapers, *self.heartbeats[1:]]
+        self.services: list[Service] = [*each, self.unroutable, Vigil(upkeep), *features]
+
+    @property
+    def heartbeat(self) -> Heartbeat:
+        """The one at the server of `KIQ["REDIS"]`."""
+        return self.heartbeats[0]
+
+    @property
+    def poller(self) -> Poller:
+        """The one at the server of `KIQ["REDIS"]`."""
+        return self.pollers[0]
+
+    @property
+    def reaper(self) -> Reaper:
+        """The one at the server of `KIQ["REDIS"]`."""
+        return self.reapers[0]
+
+    def totals(self) -> tuple[int, int]:
+        """Runs that have ended here, and how many of them failed. Any thread."""
+        found = [heartbeat.totals() for heartbeat in self.heartbeats]
+        return sum(runs for runs, _ in found), sum(failed for _, failed in found)
+
+    def busy(self) -> int:
+        """Jobs that run. Any thread."""
+        return sum(len(heartbeat.running()) for heartbeat in self.heartbeats)
 
     def start(self) -> None:
         """Start everything."""
@@ -73,12 +101,15 @@ class Launcher:
         if self._is_quiet:
             return
         self._is_quiet = True
-        self.heartbeat.is_quiet = True
+        for heartbeat in self.heartbeats:
+            heartbeat.is_quiet = True
         for manager in self.managers:
             manager.quiet()
-        self.poller.stop()
+        for poller in self.pollers:
+            poller.stop()
         signals.send(signals.worker_quiet, None, worker=self)
-        self.heartbeat.wake()
+        for heartbeat in self.heartbeats:
+            heartbeat.wake()
 
     def stop(self, timeout: float, hurry: Callable[[], bool] = lambda: False) -> bool:
         """End: jobs get `timeout` seconds to finish, then they are pushed back to the front of their queues.
@@ -100,7 +131,8 @@ class Launcher:
         self._event_loop.stop(LAST_WORDS)
         self._end_services()
         if told:
-            self.heartbeat.leave()
+            for heartbeat in self.heartbeats:
+                heartbeat.leave()
         signals.send(signals.worker_exit, None, worker=self)
         return in_time
 
@@ -133,5 +165,21 @@ class Launcher:
         for service in services:
             service.join(max(0.0, end - clock.monotonic()))
 
+    def _heartbeats(
+        self, servers: Sequence[Store], targets: Sequence[Target], told: Callable[[str], None]
+    ) -> list[Heartbeat]:
+        """One at each server whose queues are served here, and at the first in any case: it has the figures."""
+        found: list[Heartbeat] = []
+        for server in servers:
+            own = [manager for manager, target in zip(self.managers, targets, strict=True) if target == server.target]
+            if own or not found:
+                beaten = _nobody if found else self._beaten
+                found.append(Heartbeat(self.config, server, own, self._event_loop, told, beaten))
+        return found
+
     def _beaten(self) -> None:
         signals.send(signals.worker_heartbeat, None, worker=self)
+
+
+def _nobody() -> None:
+    """A beat is told once, whatever the number of servers."""

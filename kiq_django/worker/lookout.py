@@ -1,6 +1,6 @@
 """Which queues a fetcher looks into, and when it looks again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from kiq_django.worker.queue_order import QueueOrder
 from kiq_django.worker.watch import Watch
@@ -16,12 +16,21 @@ MOST_WAITERS = 16
 class Lookout:
     """What is known of the queues of a capsule. Any thread may call `leave_alone`; all else is the fetcher's."""
 
-    def __init__(self, queues: Mapping[str, int], watch: Watch, *, drain: bool, no_place: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        queues: Mapping[str, int],
+        watch: Watch,
+        *,
+        drain: bool,
+        no_place: Callable[[], bool],
+        lists: Callable[[str], Sequence[str]] = lambda queue: (queue,),
+    ) -> None:
+        """`lists` tells the lists of a queue, which are looked into one by one."""
         self.due = True
         """There may be jobs that do not come in by themselves."""
         self.paused: frozenset[str] = frozenset()
         """Queues from which we take nothing, as of the last look."""
-        self._order = QueueOrder(queues)
+        self._order = QueueOrder(queues, lists=lists)
         self.names = self._order.names
         self._watch = watch
         self._drain = drain

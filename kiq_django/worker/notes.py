@@ -35,7 +35,7 @@ def of_failure(reservation: Reservation, outcome: Outcome, failed: Payload, verd
 def of_success(reservation: Reservation, outcome: Outcome) -> records.Note | None:
     """A run that succeeded, of a job that had failed before or whose result is kept."""
     run = records.Run(outcome.started_at, outcome.elapsed, _worker(reservation))
-    note = records.succeeded(outcome.payload.jid, outcome.payload.display_name, reservation.queue, run)
+    note = records.succeeded(outcome.payload.jid, outcome.payload.display_name, reservation.whole, run)
     return _with_result(note, outcome.payload, _result(outcome))
 
 
@@ -54,7 +54,7 @@ def _of_failure(
         backtrace=tuple(backtrace.lines_of(error, records.TRACE_LINES)) if error else (),
         text=backtrace.text_of(error) if error and keeps_result(document) else "",
     )
-    queue = failed.queue if place == "retry" else reservation.queue
+    queue = failed.queue if place == "retry" else reservation.whole
     note = records.failed(failed.jid, place, failed.display_name, queue, failed.retry_count or 0, attempt)
     return _with_result(note, failed)
 

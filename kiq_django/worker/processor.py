@@ -107,10 +107,10 @@ class Processor:
             unroutable.park(reservation, payload)
             return False
         if self._journal is not None:
-            self._journal.started(payload, reservation.queue)
+            self._journal.started(payload, reservation.whole)
             self._fetcher.note_start()
         if definition.is_async:
             return self._submit(reservation, payload)
-        outcome = execution.run(payload, reservation.queue, self._stop_flag, definition=definition)
+        outcome = execution.run(payload, reservation.whole, self._stop_flag, definition=definition)
         verdict.conclude(reservation, outcome)
         return False

@@ -53,13 +53,13 @@ class Reporter(Service):
     def status(self) -> Status:
         """The same in one value. Any thread."""
         config, launcher = self._config, self.launcher
-        done = launcher.heartbeat.totals() if launcher else (0, 0)
+        done = launcher.totals() if launcher else (0, 0)
         stalled = _stalled(launcher) if launcher else {}
         return Status(
             identity=config.identity,
             pid=os.getpid(),
             state=QUIET if self.state == WORKING and launcher and launcher.heartbeat.is_quiet else self.state,
-            busy=len(launcher.heartbeat.running()) if launcher else 0,
+            busy=launcher.busy() if launcher else 0,
             concurrency=config.concurrency,
             processed=done[0],
             failed=done[1],

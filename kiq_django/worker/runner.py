@@ -149,7 +149,7 @@ class Runner:
     def _reason_to_retire(self, launcher: Launcher, names: Sequence[str]) -> str:
         if RETIRE.intersection(names):
             return "USR2"
-        return self._wear.out(launcher.heartbeat.totals()[0])
+        return self._wear.out(launcher.totals()[0])
 
     def _stop(self, launcher: Launcher, stops: int) -> None:
         farewell = Farewell(self._pipe, self._config.shutdown_timeout, stops)

@@ -45,7 +45,7 @@ def park(reservation: Reservation, payload: Payload) -> None:
     now, error = clock.now(), routing.unknown(payload)
     note = _note(payload, now)
     count = payload.retry_count or 0
-    parked = failure.recorded(payload.original(), error, count=count, queue=reservation.queue, now=now)
+    parked = failure.recorded(payload.original(), error, count=count, queue=reservation.whole, now=now)
     parked = parked.evolve(
         **{PARKED: {**note, "times": note["times"] + 1}},
         error_message=f"{error}. It is parked: that takes no retry, and a worker that declares it runs it at once",
@@ -57,7 +57,7 @@ def park(reservation: Reservation, payload: Payload) -> None:
         return
     delay = min(LATEST, SOONEST * 2.0 ** min(note["times"], 10.0))
     reservation.move = Move("retry", reservation.raw, delay, new)
-    reservation.after = partial(_remember, reservation.queue, called(payload))
+    reservation.after = partial(_remember, reservation.whole, called(payload))
 
 
 def _note(payload: Payload, now: float) -> dict[str, Any]:

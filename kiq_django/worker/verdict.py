@@ -45,7 +45,7 @@ def put_back(reservation: Reservation) -> None:
 def bury_oversized(reservation: Reservation, limit: int) -> None:
     """What is too large to be read goes to the dead set as it is, unread."""
     error = Oversized(
-        f"A job of queue {reservation.queue!r} has {len(reservation.raw):,} bytes, more than a worker may read "
+        f"A job of queue {reservation.whole!r} has {len(reservation.raw):,} bytes, more than a worker may read "
         f"(KIQ['LIMITS']['worker_payload'] is {limit:,}). It lies in the dead set as it was"
     )
     logger.error("%s", error)
@@ -63,7 +63,7 @@ def crash(reservation: Reservation, error: BaseException) -> None:
     logger.error("A job could not be handled", exc_info=error)
     try:
         payload = Payload.decode(reservation.raw)
-        outcome = Outcome(payload, reservation.queue, routing.find(payload))
+        outcome = Outcome(payload, reservation.whole, routing.find(payload))
         outcome.error = error
         conclude(reservation, outcome)
     except BaseException:
@@ -80,7 +80,7 @@ def _fail(reservation: Reservation, outcome: Outcome, error: BaseException) -> N
             unparked(outcome.payload) if PARKED in outcome.payload.document else outcome.payload,
             error,
             options,
-            queue=reservation.queue,
+            queue=reservation.whole,
             now=clock.now(),
             chance=random.random,
             default_max=_default_max(),

@@ -44,14 +44,10 @@ def put_many(store):
         made = [
             Payload.new("shop.jobs.pay", [i], {}, queue="default", retry=True, now=now, **fields) for i in range(number)
         ]
-        pipe = store.link.pipeline()
-        for i, payload in enumerate(made):
-            if place == "queue":
-                pipe.lpush(store.keys.queue("default"), payload.encode())
-            else:
-                pipe.zadd(store.keys.job_set(place), {payload.encode(): now + i})
-        pipe.sadd(store.keys.queues(), "default")
-        store.link.execute(pipe)
+        if place == "queue":
+            store.queues.push([Entry("default", payload.encode()) for payload in made])
+        for i, payload in enumerate(made if place != "queue" else ()):
+            store.sets.add(place, payload.encode(), now + i)
         return made
 
     return put_many

@@ -44,14 +44,10 @@ def fill(store):
             for i in range(number)
         ]
         ahead = -30 if place == "dead" else TOMORROW
-        pipe = store.link.pipeline()
-        for i, payload in enumerate(made):
-            if place == "queue":
-                pipe.lpush(store.keys.queue(queue), payload.encode())
-            else:
-                pipe.zadd(store.keys.job_set(place), {payload.encode(): then + ahead + i / 1000})
-        pipe.sadd(store.keys.queues(), queue)
-        store.link.execute(pipe)
+        if place == "queue":
+            store.queues.push([Entry(queue, payload.encode()) for payload in made])
+        for i, payload in enumerate(made if place != "queue" else ()):
+            store.sets.add(place, payload.encode(), then + ahead + i / 1000)
         return [payload.jid for payload in made]
 
     return fill

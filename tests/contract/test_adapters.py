@@ -40,7 +40,8 @@ class Redis:
 
         found = store.get()
         for queue in found.queues.names():
-            while raw := found.link.call("RPOP", found.keys.queue(queue)):
+            while raw := found.queues.oldest([queue])[queue]:
+                found.queues.remove(queue, raw)
                 payload = Payload.decode(raw)
                 execution.run(payload, payload.queue, housekeeping=False)
 

@@ -332,7 +332,12 @@ def push(store):
     assert store.link.script("push", keys, ["b", b"alone", ""]) == 1
 
 
-SCENES |= {scene.__name__: scene for scene in (enter, push)}
+def tell(store):
+    yield
+    assert store.link.script("tell", [], ["101"]) == b"101"
+
+
+SCENES |= {scene.__name__: scene for scene in (enter, push, tell)}
 
 
 @pytest.fixture(params=scripts.names())

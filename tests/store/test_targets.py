@@ -158,7 +158,6 @@ class TestDicts:
             ({"host": "h"}, 'a dict without "url"'),
             ({"url": "h:1"}, 'KIQ["REDIS"]["url"] is not a Redis URL: \'h:1\''),
             ({"url": None}, 'KIQ["REDIS"]["url"] must be a text'),
-            ({"url": "redis://h", "cluster": True}, "the cluster layout is not available yet"),
             (
                 {"url": "redis://h", "retry_on_timeout": True},
                 "sets retry_on_timeout, which kiq_django decides itself",

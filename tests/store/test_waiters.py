@@ -54,7 +54,7 @@ def waiting_over():
     opened = []
 
     def begun(link):
-        opened.append(Waiting(Waiters(link, Keys())))
+        opened.append(Waiting(Waiters(link, lambda queue: Keys())))
         return opened[-1]
 
     yield begun

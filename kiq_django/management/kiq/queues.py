@@ -17,9 +17,26 @@ def queues(terminal: Terminal, options: Options) -> None:
     """All queues that exist, or shall."""
     found = Queue.summaries(names=_known())
     if options["json"]:
-        terminal.json([_plain(queue) for queue in found])
+        parts = _parts(found)
+        terminal.json([{**_plain(queue), **_sizes_of(parts.get(queue.name))} for queue in found])
         return
-    terminal.table(("QUEUE", "SIZE", "LATENCY", "STATE"), [_row(queue) for queue in found])
+    parts = _parts(found)
+    rows = [row for queue in found for row in (_row(queue), *map(_row_of_part, parts.get(queue.name, ())))]
+    terminal.table(("QUEUE", "SIZE", "LATENCY", "STATE"), rows)
+
+
+def _parts(found: Sequence[QueueSummary]) -> dict[str, Sequence[QueueSummary]]:
+    """The lists of those queues that have several."""
+    lists = {queue.name: [part.name for part in Queue(queue.name).lists] for queue in found}
+    return {name: Queue.summaries(names=names) for name, names in lists.items() if len(names) > 1}
+
+
+def _row_of_part(part: QueueSummary) -> tuple[str | int, ...]:
+    return f"  {part.name}", part.size, duration(part.latency) if part.size else "-", ""
+
+
+def _sizes_of(parts: Sequence[QueueSummary] | None) -> dict[str, object]:
+    return {"lists": {part.name: part.size for part in parts}} if parts else {}
 
 
 def _known() -> list[str]:
