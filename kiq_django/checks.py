@@ -109,6 +109,9 @@ def redis(**_: Any) -> Found:
 
     try:
         target = targets.resolve(conf.get().redis)
+        for queue in conf.get().queues.values():
+            if queue.redis is not None:
+                targets.target(queue.redis, source=f"KIQ['QUEUES'][{queue.name!r}]['redis']")
     except ConfigurationError as error:
         yield Error(str(error), id="kiq_django.E002")
         return

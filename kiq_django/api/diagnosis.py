@@ -109,8 +109,9 @@ def _redis() -> list[Finding]:
         store = stores.get()
     except (ConfigurationError, StoreError) as error:
         return [Finding("connection", "error", str(error))]
-    found = server(store)
-    return found if found[0].level == "error" else [*found, *workers(store)]
+    found = [finding for each in store.servers() for finding in server(each)]
+    is_reached = not any(finding.topic == "connection" and finding.level == "error" for finding in found)
+    return [*found, *workers(store)] if is_reached else found
 
 
 def _connection(box: RedisBox) -> Finding:

@@ -85,8 +85,15 @@ def _state(request: HttpRequest, name: str) -> dict[str, Any]:
     found = flow.flows([name], sizes={name: line.size if line else 0}, store=store())
     return {
         "queue": lines_of([line], situation, found)[0] if line else None,
+        "lists": _lists(name),
         "answer": why.explain_queue(name, situation, flow=found[name], usual=evidence.usual()),
     }
+
+
+def _lists(name: str) -> list[tuple[str, int]]:
+    """Names and sizes of the lists of a queue that has several."""
+    lists = store().lists(name)
+    return list(store().queues.sizes(lists).items()) if len(lists) > 1 else []
 
 
 def name_of(request: HttpRequest) -> str:
