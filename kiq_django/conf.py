@@ -85,7 +85,7 @@ def _queues(raw: Any, problems: list[Problem]) -> Mapping[str, QueueSettings]:
 
 def _clashes(queues: Mapping[str, QueueSettings]) -> Iterator[Problem]:
     for queue in queues.values():
-        for name in queue.lists[1:]:
+        for name in (f"{queue.name}:0", *queue.lists[1:]) if queue.partitions > 1 else ():
             if name in queues:
                 text = f"KIQ['QUEUES'] has a queue {name!r}, which is a partition of {queue.name!r} too"
                 yield Problem(text, "Give one of them another name")

@@ -71,11 +71,11 @@ def near_in_queues(
         budget: for all of them.
         came: when it came into its queue, epoch seconds, if that is known: then the id need not tell.
     """
-    queue_of = {name: queue for queue in queues for name in store.lists(queue)}
+    queue_of = {name: queue for queue in queues for name in store.views(queue)}
     found: dict[str, list[Sighting[QueuedJob]]] = {queue: [] for queue in queues}
     for name, sighting in _near_in_lists(store, list(queue_of), jid, budget, came):
         found[queue_of[name]].append(sighting)
-        if sighting.job or len(found[queue_of[name]]) == len(store.lists(queue_of[name])):
+        if sighting.job or len(found[queue_of[name]]) == len(store.views(queue_of[name])):
             yield queue_of[name], _together(found[queue_of[name]])
 
 

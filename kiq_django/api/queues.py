@@ -60,8 +60,11 @@ class Queue:
 
     @property
     def lists(self) -> list["Queue"]:
-        """The lists that it is made of, each as a queue of its own; one alone when it has no partitions."""
-        return [Queue(name, self._store) for name in self._store.lists(self.name)]
+        """The lists that it is made of, each as a queue of its own; one alone when it has no partitions.
+
+        Of `bulk` with partitions `bulk:0` is the list that it has without them: others may push there.
+        """
+        return [Queue(name, self._store) for name in self._store.views(self.name)]
 
     # -- reading ----------------------------------------------------------------------------------
 

@@ -82,6 +82,10 @@ class Store:
         """Names of the lists that make up a queue: its own, and those of its partitions."""
         return (queue,)
 
+    def views(self, queue: str) -> Sequence[str]:
+        """The same lists as people call them: each can be looked at as a queue of its own."""
+        return (queue,)
+
     def whole(self, name: str) -> str:
         """The queue that a list belongs to: what people call it."""
         return name

@@ -34,10 +34,15 @@ def told(*options: str) -> str:
 
 def test_the_terminal(store):
     rows = [line.split()[:2] for line in told().splitlines()]
-    assert rows[1:] == [["bulk", "4"], ["bulk", "0"], ["bulk:1", "2"], ["bulk:2", "2"], ["default", "0"]]
+    assert rows[1:] == [["bulk", "4"], ["bulk:0", "0"], ["bulk:1", "2"], ["bulk:2", "2"], ["default", "0"]]
     (bulk, default) = json.loads(told("--json"))
-    assert (bulk["size"], bulk["lists"]) == (4, {"bulk": 0, "bulk:1": 2, "bulk:2": 2})
+    assert (bulk["size"], bulk["lists"]) == (4, {"bulk:0": 0, "bulk:1": 2, "bulk:2": 2})
     assert "lists" not in default
+
+
+def test_one_list_by_its_name(store):
+    call_command("kiq", "move", "bulk:1", "default", "--yes", stdout=io.StringIO())
+    assert (Queue("bulk").size, Queue("default").size) == (2, 2)
 
 
 @pytest.mark.django_db
@@ -48,7 +53,7 @@ def test_the_page(store, admin_client):
 
 
 def test_why_speaks_of_the_queue(store):
-    assert [each.name for each in Queue("bulk").lists] == ["bulk", "bulk:1", "bulk:2"]
+    assert [each.name for each in Queue("bulk").lists] == ["bulk:0", "bulk:1", "bulk:2"]
     answer = explain_queue("bulk", look(store))
     assert "bulk" in answer.verdict
     assert "bulk:1" not in answer.verdict

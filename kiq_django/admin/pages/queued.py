@@ -92,7 +92,7 @@ def _state(request: HttpRequest, name: str) -> dict[str, Any]:
 
 def _lists(name: str) -> list[tuple[str, int]]:
     """Names and sizes of the lists of a queue that has several."""
-    lists = store().lists(name)
+    lists = store().views(name)
     return list(store().queues.sizes(lists).items()) if len(lists) > 1 else []
 
 

@@ -125,8 +125,8 @@ def _queue_arguments(parser: CommandParser) -> None:
 
 
 def _named(names: Sequence[str]) -> list[Queue]:
-    """All of them, or an error before anything is done to one."""
-    known = _known()
+    """All of them, or an error before anything is done to one. One list of a queue is a queue too."""
+    known = sorted({part.name for name in _known() for part in (Queue(name), *Queue(name).lists)})
     for name in names:
         if name not in known:
             raise CommandError(f"There is no queue {name!r}. {conf.did_you_mean(name, known)}")

@@ -37,6 +37,8 @@ class Atlas:
         self._homes = homes
         self._lists = {name: queue.lists for name, queue in queues.items() if queue.partitions > 1}
         self._wholes = {part: name for name, lists in self._lists.items() for part in lists}
+        self._own = {f"{name}:0": name for name in self._lists}
+        self._wholes |= self._own
         self._turns = {name: itertools.count(random.randrange(64)) for name in self._lists}  # noqa: S311
 
     # -- names ------------------------------------------------------------------------------------
@@ -44,6 +46,11 @@ class Atlas:
     def lists(self, queue: str) -> Sequence[str]:
         """Names of the lists of a queue; the name of a list stands for itself."""
         return self._lists.get(queue, (queue,))
+
+    def views(self, queue: str) -> Sequence[str]:
+        """What people call the lists of a queue: `bulk:0` is its own, as `bulk` is all of them."""
+        lists = self._lists.get(queue)
+        return (queue,) if lists is None else (f"{queue}:0", *lists[1:])
 
     def whole(self, name: str) -> str:
         """The queue that a list belongs to."""
@@ -65,7 +72,7 @@ class Atlas:
 
     def parts(self, queue: str) -> list[Part]:
         """All lists of a queue."""
-        return [self.part(name) for name in self.lists(queue)]
+        return [self.part(self._own.get(name, name)) for name in self.lists(queue)]
 
     def pick(self, queue: str, raw: bytes, jid: str = "") -> Part:
         """The list that a job goes to: by its key, so that what has the same key keeps its order, or in turn.

@@ -61,6 +61,9 @@ class Fleet(Store):
     def lists(self, queue: str) -> Sequence[str]:
         return self._atlas.lists(queue)
 
+    def views(self, queue: str) -> Sequence[str]:
+        return self._atlas.views(queue)
+
     def whole(self, name: str) -> str:
         return self._atlas.whole(name)
 

@@ -130,7 +130,7 @@ class FleetQueues(Queues):
         answers: dict[str, T] = {}
         for island, names in wanted.values():
             answers.update(ask(island, names))
-        return {queue: {name: answers[name] for name in self._atlas.lists(queue)} for queue in queues}
+        return {queue: {part.name: answers[part.name] for part in self._atlas.parts(queue)} for queue in queues}
 
     def _islands(self) -> list[Store]:
         return self._atlas.islands(self._servers)
