@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& { echo "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-server lint format types floors conformance kills chaos chaos-ci chaos-night chaos-mutants roles bench-dashboard messages shots pictures clean bench bench-growth chaos-peers
+.PHONY: help env demo test test-server lint format types floors conformance kills soak chaos chaos-ci chaos-night chaos-mutants roles bench-dashboard messages shots pictures clean bench bench-growth chaos-peers
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -63,6 +63,9 @@ conformance: $(STAMP)  ## Run Django's own tests of django.tasks against our bac
 
 kills: $(STAMP)  ## Kill workers at random while 4 x 5,000 jobs run, and count: nothing may be missing.
 	$(BIN)/python -m tests.acceptance.kill_run --jobs 5000 --kills 20 --runs 4
+
+soak: $(STAMP)  ## Let a worker work for half an hour, and see whether memory, threads, connections or keys grow.
+	$(BIN)/python -m tests.soak --minutes 30
 
 chaos: $(STAMP)  ## Ten minutes of chaos: workers and Redis are killed, frozen, cut off; then count what ran.
 	$(BIN)/python -m tests.chaos.run --minutes 10

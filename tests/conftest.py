@@ -10,7 +10,7 @@ import pytest
 
 from kiq_django import adapters, conf
 from kiq_django.testing.server import launched
-from tests import roles
+from tests import hygiene, roles
 from tests.bridge import bridged
 from tests.jobsapp import jobs
 
@@ -80,14 +80,16 @@ def layout(url: str) -> dict[str, object]:
 
 
 @pytest.fixture
-def store(server_url, settings):
+def store(server_url, settings, request):
     """The store of an empty server, chosen in `KIQ` together with the redis adapter."""
     settings.KIQ = {**settings.KIQ, **layout(server_url), "ADAPTER": "redis"}
     from kiq_django import store as stores
 
     found = stores.get()
     found.link.call("FLUSHALL")
-    return found
+    yield found
+    if "strange_keys" not in request.keywords:
+        assert hygiene.strangers(server_url, settings.KIQ.get("PREFIX", "")) == [], "store/keys.py does not know them"
 
 
 @pytest.fixture(autouse=True)

@@ -129,6 +129,10 @@ def _finding(point: Point) -> Finding:
 def _idle_queues(store: Store, served: set[str]) -> Iterator[Finding]:
     for queue in Queue.summaries(store):
         topic = f"queue {queue.name}"
+        if queue.suspects:
+            text = _("jobs that were there when two workers died, and run one at a time: %(count)s")
+            remedy = _("Look what killed the workers: memory, or a library that crashes")
+            yield Finding(topic, "warn", text % {"count": figure(queue.suspects)}, remedy)
         if queue.paused:
             yield Finding(topic, "warn", _paused(queue), manage("kiq", "resume", queue.name))
         elif queue.size and queue.name not in served:

@@ -133,6 +133,7 @@ class _Quest:
         yield self._running()
         yield from self._near()
         yield self._taken()
+        yield self._suspected()
         yield from self._through()
         if not self._budget.exhausted:  # it may have moved meanwhile, to where we had been already
             yield self._failed()
@@ -178,6 +179,11 @@ class _Quest:
                 if self._is_it(job):
                     return job
         return None
+
+    def _suspected(self) -> JobRecord | None:
+        """Those that wait to be let out one at a time."""
+        jobs = (JobRecord(raw, "queue", queue=queue) for queue, raw in self._store.suspects.held(self._queues))
+        return next(filter(self._is_it, jobs), None)
 
     def _near(self, came: float | None = None) -> Iterator[JobRecord | None]:
         """Where it should be in its queue, or where it is if it came there since then."""

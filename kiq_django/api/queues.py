@@ -36,6 +36,8 @@ class QueueSummary:
     """Nobody fetches from it."""
     pause_note: Mapping[str, Any]
     """`by`, `reason` and `at` (epoch seconds) of the pause; empty when another program paused it."""
+    suspects: int = 0
+    """Jobs that were twice in the hands of a worker that died, and wait to run one at a time; not part of `size`."""
 
 
 class Queue:
@@ -195,4 +197,5 @@ class Queue:
 
 def _summary(store: Store, state: State) -> QueueSummary:
     latency = QueuedJob(store, state.name, state.oldest).latency if state.oldest is not None else 0.0
-    return QueueSummary(state.name, state.size, latency, state.paused, state.note if state.paused else {})
+    note = state.note if state.paused else {}
+    return QueueSummary(state.name, state.size, latency, state.paused, note, state.suspects)

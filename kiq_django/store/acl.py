@@ -52,13 +52,15 @@ ACT: Final = (
     "set", "srem", "unlink", "zadd", "zrem", "zremrangebyrank", "zremrangebyscore",
 )  # fmt: skip
 """What people do: retry, kill, delete, move, pause, clear, signal a process, mark a deploy, reset totals."""
-WORK: Final = (*ACT, "bitfield", "blmove", "incr", "incrby", "ltrim", "rpop", "wait", "zincrby")
+WORK: Final = (*ACT, "bitfield", "blmove", "get", "incr", "incrby", "ltrim", "rpop", "wait", "zincrby")
 NOTE: Final = ("del", "expire", "hset", "set")
 """What a page keeps of what it has counted."""
 UNBLOCK: Final = ("client|unblock",)
 """Ends a pending fetch; in `@dangerous`, since it may end anybody's. Without it the connection is closed instead."""
 
-ENGINES: Final = frozenset({"served", "owners", "working", "recovered", "process", "work", "workers", "iteration"})
+ENGINES: Final = frozenset(
+    {"served", "owners", "working", "recovered", "suspect_out", "process", "work", "workers", "iteration"}
+)
 """Keys that workers alone write to."""
 COUNTS: Final = frozenset({"groups", "groups_guard"})
 

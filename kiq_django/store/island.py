@@ -25,6 +25,7 @@ from kiq_django.store.search import Search
 from kiq_django.store.sets import Sets
 from kiq_django.store.sidekiq_metrics import SidekiqMetrics
 from kiq_django.store.sizes import Sizes
+from kiq_django.store.suspects import Suspects
 from kiq_django.store.tasks import Tasks
 from kiq_django.store.totals import Totals
 from kiq_django.store.unroutable import Unroutable
@@ -53,6 +54,7 @@ class Store:
         self.alink = AsyncLink(self.link)
         self.queues = Queues(self.link, self.keys, self.alink)
         self.working = Working(self.link, self.keys, limits)
+        self.suspects = Suspects(self.link, self.keys)
         self.sets = Sets(self.link, self.keys, limits)
         self.search = Search(self.link, self.keys)
         self.records = Records(self.link, self.keys)

@@ -84,6 +84,14 @@ class Keys:
         """String: how often this job was taken back from a dead owner; expires."""
         return f"{self.prefix}kiq:recovered:{jid}"
 
+    def suspects(self, queue: str) -> str:
+        """List: payloads that were twice taken back from a dead owner; the tail is let out next."""
+        return f"{self.prefix}kiq:suspects:{queue}"
+
+    def suspect_out(self) -> str:
+        """Hash: `queue` and `raw` of the suspect that may run; expires."""
+        return f"{self.prefix}kiq:suspect"
+
     def job(self, queue: str, jid: str) -> str:
         """Hash: what is known of a job that failed: place, attempts, end (`store/records.py`); expires."""
         return f"{self.prefix}kiq:job:{jid}"

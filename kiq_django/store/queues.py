@@ -42,6 +42,8 @@ class State(NamedTuple):
     paused: bool
     note: dict[str, Any]
     """Who paused it, when and why; empty when another program did."""
+    suspects: int = 0
+    """Jobs that wait to be let out one at a time, see `store/suspects.py`."""
 
 
 class Queues:
@@ -128,7 +130,8 @@ class Queues:
 
     def clear(self, queue: str) -> int:
         """Delete a queue and all jobs that wait in it. Returns how many there were."""
-        return int(self._link.script("clear", [self._keys.queue(queue), self._keys.queues()], [queue]))
+        names = [self._keys.queue(queue), self._keys.queues(), self._keys.suspects(queue)]
+        return int(self._link.script("clear", names, [queue]))
 
     def pause(self, queue: str, note: Mapping[str, Any]) -> None:
         """Stop every worker from fetching from a queue; `note` says who, when and why."""
@@ -160,9 +163,12 @@ class Queues:
             pipe.lindex(self._keys.queue(name), -1)
             pipe.sismember(self._keys.paused(name), name)
             pipe.hget(self._keys.pause_notes(), name)
+            pipe.llen(self._keys.suspects(name))
         replies = iter(self._link.execute(pipe))
-        found = zip(names, replies, replies, replies, replies, strict=True)
-        return [State(name, size, oldest, bool(paused), _note(note)) for name, size, oldest, paused, note in found]
+        found = zip(names, *[replies] * 5, strict=True)
+        return [
+            State(name, size, oldest, bool(paused), _note(note), n) for name, size, oldest, paused, note, n in found
+        ]
 
     def move(self, queue: str, to: str, limit: int) -> int:
         """Move the jobs that come next to the back of another queue, in order. Returns how many there were."""

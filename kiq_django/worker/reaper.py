@@ -40,8 +40,8 @@ class Reaper(Service):
     """Looks at the leases of all owners on all queues, whether this process serves them or not.
 
     Whose lease has ended loses its jobs: they go to the front of their queues in their old order.
-    A job to which that happens for the third time in three days goes to the dead set: it probably
-    kills its process.
+    A job to which that happens for the second time in three days is a suspect, and may run again when no other
+    suspect does; for the third time it goes to the dead set: it probably kills its process.
 
     While Redis is away nobody can renew. So after an outage, and at its start, the reaper lets the living
     renew first. A look counts as late after half a lease, so it looks at least twice as often as that.
@@ -76,6 +76,7 @@ class Reaper(Service):
             self._reap_all(ended)
             self._reap_all(self._long_adrift(adrift, now), force=True)
         self._store.processes.prune()
+        self._store.suspects.let_out(queues)
 
     def _long_adrift(self, adrift: Mapping[tuple[str, str], bytes], now: float) -> list[tuple[str, str]]:
         self._adrift = {lease: self._adrift.get(lease, now) for lease in adrift.items()}
@@ -101,6 +102,7 @@ class Reaper(Service):
         total = 0
         while True:
             cases = [_case(raw) for raw in working.left_behind(queue, owner, PAGE)]
+            self._isolate(queue, owner, cases, force=force)
             fates = working.reclaim(queue, owner, [case[:3] for case in cases], force=force)
             if fates is None:
                 return total
@@ -112,6 +114,13 @@ class Reaper(Service):
             # What was put back may wake a fetch of this very owner, and so be here again: that is for the next round.
             if len(cases) < PAGE:
                 return total
+
+    def _isolate(self, queue: str, owner: str, cases: Sequence[Case], *, force: bool) -> None:
+        """The second time a job is set apart; to `reclaim` it is gone."""
+        jobs = [(case.raw, case.jid) for case in cases]
+        if jobs and (number := self._store.suspects.isolate(queue, owner, jobs, RECOVERY_WINDOW, force=force)):
+            text = "%s is gone: %d of its jobs on %s were there too when a worker died before, and run one at a time"
+            logger.warning(text, _plain(owner), number, _plain(queue))
 
 
 def _case(raw: bytes) -> Case:

@@ -99,6 +99,7 @@ def _worker(url: str, directory: Path) -> WorkerProcess:
 def _left(store: Store) -> int:
     waiting = store.queues.sizes(["default"])["default"]
     waiting += sum(store.sets.count(name) for name in ("retry", "dead", "schedule"))
+    waiting += sum(store.suspects.sizes(["default"]).values())
     return waiting + sum(len(store.working.left_behind("default", o, 999)) for o in store.working.owners("default"))
 
 

@@ -19,7 +19,7 @@ def left(store: Store) -> int:
     """Jobs that lie anywhere but in the dead set. In one step: a job on its way between two places is in one."""
     keys = store.keys
     sets = (keys.job_set("schedule"), keys.job_set("retry"))
-    lists = (keys.queue("*"), f"{keys.prefix}kiq:working:*")
+    lists = (keys.queue("*"), f"{keys.prefix}kiq:working:*", keys.suspects("*"))
     found: int = store.link.call("EVAL", LEFT, 2, *sets, *lists)
     return found
 

@@ -17,7 +17,9 @@ from tests import faults
 ALL, FIRST, NONE = slice(None), slice(1), slice(0)
 COMMANDS = {
     "DEL": ALL,
+    "EXISTS": FIRST,
     "EXPIRE": FIRST,
+    "GET": FIRST,
     "HDEL": FIRST,
     "HGET": FIRST,
     "HGETALL": FIRST,
@@ -29,6 +31,7 @@ COMMANDS = {
     "INCR": FIRST,
     "LLEN": FIRST,
     "LPUSH": FIRST,
+    "LPOS": FIRST,
     "LRANGE": FIRST,
     "LREM": FIRST,
     "LSET": FIRST,
@@ -197,6 +200,25 @@ def reclaim(store):
     assert store.queues.page("a", 0, 9) == [b"job"]
 
 
+def isolate(store):
+    store.working.register("me", ["a"], 0)
+    store.link.call("LPUSH", store.keys.working("a", "me"), b"new", b"suspect")
+    store.link.call("SET", store.keys.recovered("a", "s"), 1)
+    yield
+    assert store.suspects.isolate("a", "me", [(b"suspect", "s"), (b"new", "n")], 60) == 1
+    assert store.suspects.sizes(["a"]) == {"a": 1}
+
+
+def let_out(store):
+    store.link.call("LPUSH", store.keys.suspects("a"), b"first", b"second")
+    yield
+    assert [store.suspects.let_out(["a"]) for _ in range(2)] == ["a", ""]
+    assert store.queues.page("a", 0, 9) == [b"first"]
+    store.queues.remove("a", b"first")
+    assert store.suspects.let_out(["a"]) == "a"
+    assert store.queues.page("a", 0, 9) == [b"second"]
+
+
 def retire(store):
     store.working.register("me", ["a"], 30)
     store.link.call("LPUSH", store.keys.working("a", "me"), b"job")
@@ -233,7 +255,8 @@ def beat(store):
 
 
 SCENES = {
-    scene.__name__: scene for scene in (lease, reserve, settle, expired, reclaim, retire, due, promote, transfer, beat)
+    scene.__name__: scene
+    for scene in (lease, reserve, settle, expired, reclaim, isolate, let_out, retire, due, promote, transfer, beat)
 }
 """One a script: all before the last `yield` is preparation."""
 

@@ -2,13 +2,15 @@
 
 import pytest
 
-from kiq_django import signals
+from kiq_django import api, signals
 from kiq_django import store as stores
+from kiq_django.api import diagnosis
 from kiq_django.exceptions import StoreUnavailable
 from kiq_django.payload import Payload
 from kiq_django.store.queues import Entry
+from kiq_django.store.working import Batch
 from kiq_django.worker.reaper import PoisonError, Reaper
-from tests.support import wait_for
+from tests.support import round_trips, wait_for
 from tests.worker.conftest import encoded
 
 
@@ -60,6 +62,7 @@ def test_what_cannot_be_read_is_taken_back_and_in_the_end_buried(store, raw):
         store.working.register(f"owner {number}", ["default"], 0)
         assert store.working.turn([], f"owner {number}", ["default"], 1).taken == [("default", raw)]
         assert reaper.reap("default", f"owner {number}") == 1
+        store.suspects.let_out(["default"])
     assert [dead for dead, _ in store.sets.page("dead", 0, 9)] == [raw]
     assert store.queues.page("default", 0, 9) == []
 
@@ -78,6 +81,7 @@ def test_a_death_is_told_with_its_reason(store, push):
             store.working.register(f"owner {number}", ["default"], 0)
             store.working.turn([], f"owner {number}", ["default"], 1)
             Reaper(store, 5, 30).reap("default", f"owner {number}")
+            store.suspects.let_out(["default"])
     finally:
         signals.job_dead.disconnect(tell)
     assert told == [("j", PoisonError, "kiq_django.worker.reaper.PoisonError")]
@@ -97,3 +101,82 @@ def test_a_false_death_counts_once(store, push):
     Reaper(store, 5, 30).reap("default", "me", force=True)
     waiter.disconnect()
     assert store.link.call("GET", store.keys.recovered("default", "j")) == b"1"
+
+
+class TestSuspects:
+    """Jobs that were twice in the hands of a worker that died."""
+
+    @pytest.fixture
+    def die(self, store):
+        """Have a worker take what is there, and die."""
+
+        def died(name, number=9):
+            store.working.register(name, ["default"], 0)
+            taken = store.working.turn([], name, ["default"], number).taken
+            Reaper(store, 5, 30).reap("default", name)
+            return [Payload.decode(raw).args[0] for _, raw in taken]
+
+        return died
+
+    @pytest.fixture
+    def three(self, store, push, die):
+        """Three of them; nothing else is there."""
+        for number in range(3):
+            push("note", number)
+        assert die("first") == die("second") == [0, 1, 2]
+        return store.suspects
+
+    def test_they_are_let_out_one_at_a_time_in_order(self, three, store, waiting):
+        assert waiting() == []
+        assert three.let_out(["default"]) == "default"
+        assert three.let_out(["default"]) == "", "it waits"
+        store.working.register("third", ["default"], 30)
+        (job,) = store.working.turn([], "third", ["default"], 9).taken
+        assert three.let_out(["default"]) == "", "it runs"
+        store.working.turn([Batch("third", "default", [job[1]])], "third", [], 0)
+        assert three.let_out(["default"]) == "default"
+        assert waiting() == [1]
+
+    def test_only_the_killer_dies_for_the_third_time(self, three, store, push, die, waiting):
+        push("note", 3)
+        three.let_out(["default"])
+        assert die("third") == [0, 3]
+        assert [Payload.decode(raw).args for raw, _ in store.sets.page("dead", 0, 9)] == [[0]]
+        assert waiting() == [3]
+        assert three.sizes(["default"]) == {"default": 2}
+
+    def test_one_that_takes_long_holds_the_others_up_for_a_while(self, three, store):
+        three.let_out(["default"])
+        assert 0 < store.link.call("TTL", store.keys.suspect_out()) <= 600
+        store.link.call("DEL", store.keys.suspect_out())
+        assert three.let_out(["default"]) == "default"
+
+    def test_of_several_queues_one_is_out_too(self, three, store):
+        store.link.call("LPUSH", store.keys.suspects("other"), b"job")
+        assert three.let_out(["default", "other"])
+        assert three.let_out(["default", "other"]) == ""
+
+    def test_a_paused_queue_keeps_its_own(self, three, store):
+        store.queues.pause("default", {})
+        assert three.let_out(["default"]) == ""
+        store.queues.resume("default")
+        assert three.let_out(["default"]) == "default"
+
+    def test_they_are_seen_found_and_cleared(self, three, store):
+        jid = Payload.decode(three.held(["default"])[0][1]).jid
+        assert api.look_up(jid, store=store).job.queue == "default"
+        assert api.Queue("default", store).summary().suspects == 3
+        assert "one at a time" in str(diagnosis.diagnose())
+        assert store.queues.clear("default") == 3
+        assert three.sizes(["default"]) == {}
+
+    def test_a_lease_in_force_keeps_its_jobs(self, three, store):
+        store.working.register("alive", ["default"], 30)
+        three.let_out(["default"])
+        ((_, raw),) = store.working.turn([], "alive", ["default"], 1).taken
+        assert three.isolate("default", "alive", [(raw, "another")], 60) == 0
+
+    def test_with_none_it_costs_one_round_trip(self, store):
+        with round_trips() as sent:
+            assert store.suspects.let_out(["default", "other"]) == ""
+        assert len(sent) == 1

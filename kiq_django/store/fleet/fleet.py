@@ -14,6 +14,7 @@ from kiq_django.store.fleet.records import FleetRecords, FleetResults, FleetTask
 from kiq_django.store.fleet.search import FleetSearch
 from kiq_django.store.fleet.server import Server
 from kiq_django.store.fleet.sets import FleetSets
+from kiq_django.store.fleet.suspects import FleetSuspects
 from kiq_django.store.fleet.working import FleetWorking
 from kiq_django.store.island import Store
 from kiq_django.store.waiters import Waiters
@@ -46,6 +47,7 @@ class Fleet(Store):
         self.results = FleetResults(atlas, servers)
         self.tasks = FleetTasks(atlas, servers)
         self.deliveries = FleetDeliveries(atlas, servers)
+        self.suspects = FleetSuspects(atlas)
         self.groups = FleetGroups(atlas, servers)
         self.operations = FleetOperations(atlas, servers, sets)
         self.processes = processes = FleetProcesses(servers)

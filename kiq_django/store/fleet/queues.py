@@ -162,4 +162,5 @@ def _state(name: str, states: Sequence[State]) -> State:
     closed = [state for state in states if state.paused]
     note = next((state.note for state in closed if state.note), {})
     oldest = earliest(state.oldest for state in states)
-    return State(name, sum(state.size for state in states), oldest, bool(closed), note)
+    suspects = sum(state.suspects for state in states)
+    return State(name, sum(state.size for state in states), oldest, bool(closed), note, suspects)

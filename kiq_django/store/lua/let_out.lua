@@ -1,0 +1,27 @@
+-- Let one suspect out, to the front of its queue, unless another one is out, or the queue is paused. One is out as long
+-- as it lies on its queue or on a working list there.
+--
+-- KEYS  1 hash of the one that is out, 2 list of suspects, 3 list of the queue, 4 set of paused names,
+--       then the lists where the one that is out may be: its queue, and the working lists of its owners
+-- ARGV  1 bare queue name, 2 seconds for which the others wait for it at most, 3 payload of the one that is out as far
+--       as the caller knows ("" = none), 4 how far from its end a list is searched
+-- Returns 1 when one was let out, else 0.
+local is_there = redis.call('HGET', KEYS[1], 'raw') ~= ARGV[3]
+for i = 5, #KEYS do
+  is_there = is_there or redis.call('LPOS', KEYS[i], ARGV[3], 'RANK', -1, 'MAXLEN', ARGV[4])
+end
+if not is_there then
+  redis.call('DEL', KEYS[1])
+end
+if redis.call('EXISTS', KEYS[1]) == 1 or redis.call('SISMEMBER', KEYS[4], ARGV[1]) == 1 then
+  return 0
+end
+local found = redis.call('LRANGE', KEYS[2], -1, -1)
+if #found == 0 then
+  return 0
+end
+redis.call('LTRIM', KEYS[2], 0, -2)
+redis.call('RPUSH', KEYS[3], found[1])
+redis.call('HSET', KEYS[1], 'queue', ARGV[1], 'raw', found[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
