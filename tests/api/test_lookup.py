@@ -175,7 +175,7 @@ def test_a_job_that_moves_on_while_we_look_is_found(store, put, monkeypatch):
         """The moment after the queues, and before the sets."""
         taken = before(search)
         if store.sets.remove("retry", [payload.encode()]):
-            store.queues.push([("default", payload.evolve(enqueued_at=clock.now()).encode(), None)])
+            store.queues.push([Entry("default", payload.evolve(enqueued_at=clock.now()).encode())])
         return taken
 
     monkeypatch.setattr(type(store.search), "held", held)
