@@ -10,6 +10,7 @@ from kiq_django.api.finding import near_in_queues
 from kiq_django.jids import JidRange, new_jid
 from kiq_django.payload import Payload
 from kiq_django.store import records
+from kiq_django.store.queues import Entry
 from kiq_django.store.working import Batch, Move
 
 MANY = 200_000
