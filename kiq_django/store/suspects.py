@@ -70,7 +70,7 @@ class Suspects:
         keys = self._keys
         names = [keys.suspect_out(), keys.suspects(queue), keys.queue(queue), keys.paused(queue), *places]
         args = [spelled(queue), LONGEST, out, REACH]
-        return self._link.script("let_out", [*map(spelled, names)], args) == 1
+        return bool(self._link.script("let_out", [*map(spelled, names)], args))
 
     def _out(self) -> tuple[bytes, list[str]]:
         """The one that was let out, and the lists where it may be; nothing when none is."""
