@@ -29,13 +29,13 @@ class ChainWalk:
         self._walks = [walk for _, walk in walks]
         self._read: tuple[bytes, int, bytes, Page] | None = None
 
-    def measure(self) -> tuple[str, ...]:
+    def measured(self) -> tuple[str, ...]:
         """No one command can tell: see `size`."""
         raise NotImplementedError
 
     def size(self) -> int:
         """How many jobs all have before them."""
-        return sum(int(link.send([walk.measure()])[0]) for link, walk in self._each)
+        return sum(int(link.send([walk.measured()])[0]) for link, walk in self._each)
 
     def read(self, cursor: bytes, limit: int) -> Page:
         """The next jobs of the walk that it is at; past those that have ended."""
