@@ -9,6 +9,7 @@ method `acall`.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -68,3 +69,22 @@ def _abind(link: Link, proceed: AsyncEndpoint) -> AsyncEndpoint:
         return await awaitable(payload, proceed)
 
     return linked
+
+
+class Around:
+    """A server link out of a context manager, for plain and async jobs alike and without a thread between.
+
+    `Around(manager)`, where `manager(payload)` is entered before the job and left after it; an error of the job comes
+    out of its `yield`.
+    """
+
+    def __init__(self, manager: Callable[[Payload], AbstractContextManager[Any]]) -> None:
+        self._manager = manager
+
+    def __call__(self, payload: Payload, proceed: Endpoint) -> Any:
+        with self._manager(payload):
+            return proceed(payload)
+
+    async def acall(self, payload: Payload, proceed: AsyncEndpoint) -> Any:
+        with self._manager(payload):
+            return await proceed(payload)

@@ -5,8 +5,9 @@
 Needs `opentelemetry-api` (`pip install "kiq-django[opentelemetry]"`); where spans go is a matter of the project's SDK.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 from opentelemetry import context as contexts
@@ -15,6 +16,7 @@ from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from kiq_django import context
 from kiq_django.exceptions import Discard
+from kiq_django.middleware import Around
 from kiq_django.payload import Payload
 from kiq_django.plugins import Feature
 from kiq_django.version import __version__
@@ -48,43 +50,30 @@ def _publish(payload: Payload, proceed: Callable[[Payload], Payload | None]) -> 
         return proceed(payload.evolve(**carrier) if carrier else payload)
 
 
-class _Process:
+@contextmanager
+def _process(payload: Payload, *, is_linked: bool = False) -> Iterator[None]:
     """A span around each run."""
-
-    def __init__(self, *, is_linked: bool) -> None:
-        self._is_linked = is_linked
-
-    def __call__(self, payload: Payload, proceed: Callable[[Payload], Any]) -> Any:
-        with self._span(payload):
-            return proceed(payload)
-
-    async def acall(self, payload: Payload, proceed: Callable[[Payload], Awaitable[Any]]) -> Any:
-        with self._span(payload):
-            return await proceed(payload)
-
-    @contextmanager
-    def _span(self, payload: Payload) -> Iterator[None]:
-        carrier = {name: text for name, text in payload.document.items() if isinstance(text, str)}
-        parent = propagate.extract(carrier, context=contexts.Context())
-        found = trace.get_current_span(parent).get_span_context()
-        links = [Link(found)] if self._is_linked and found.is_valid else []
-        running = context.current_job()
-        attributes = _attributes(payload, running.queue if running else payload.queue, "process", "process")
-        attributes["kiq.attempt"] = running.attempt if running else 1
-        with _tracer().start_as_current_span(
-            f"process {payload.display_name}",
-            context=contexts.Context() if self._is_linked else parent,
-            kind=SpanKind.CONSUMER,
-            links=links,
-            attributes=attributes,
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            try:
-                yield
-            except BaseException as error:
-                _note(span, error)
-                raise
+    carrier = {name: text for name, text in payload.document.items() if isinstance(text, str)}
+    parent = propagate.extract(carrier, context=contexts.Context())
+    found = trace.get_current_span(parent).get_span_context()
+    links = [Link(found)] if is_linked and found.is_valid else []
+    running = context.current_job()
+    attributes = _attributes(payload, running.queue if running else payload.queue, "process", "process")
+    attributes["kiq.attempt"] = running.attempt if running else 1
+    with _tracer().start_as_current_span(
+        f"process {payload.display_name}",
+        context=contexts.Context() if is_linked else parent,
+        kind=SpanKind.CONSUMER,
+        links=links,
+        attributes=attributes,
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as span:
+        try:
+            yield
+        except BaseException as error:
+            _note(span, error)
+            raise
 
 
 def _note(span: Span, error: BaseException) -> None:
@@ -95,5 +84,5 @@ def _note(span: Span, error: BaseException) -> None:
         span.set_status(Status(StatusCode.ERROR, str(error)[:200]))
 
 
-feature = Feature(name="opentelemetry", client=_publish, server=_Process(is_linked=False))
-linked = Feature(name="opentelemetry", client=_publish, server=_Process(is_linked=True))
+feature = Feature(name="opentelemetry", client=_publish, server=Around(_process))
+linked = Feature(name="opentelemetry", client=_publish, server=Around(partial(_process, is_linked=True)))

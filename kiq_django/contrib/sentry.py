@@ -6,8 +6,9 @@ Arguments are sent only with Sentry's own `send_default_pii`, and without what g
 Needs `sentry-sdk` 2 (`pip install "kiq-django[sentry]"`).
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 import sentry_sdk
@@ -17,6 +18,7 @@ from sentry_sdk.utils import event_from_exception
 
 from kiq_django import clock, context, plugins, redaction, routing, signals
 from kiq_django.exceptions import Discard
+from kiq_django.middleware import Around
 from kiq_django.payload import Payload
 from kiq_django.plugins import Feature
 
@@ -33,40 +35,27 @@ def _publish(payload: Payload, proceed: Callable[[Payload], Payload | None]) -> 
         return proceed(payload.evolve(**{FIELD: found}) if found else payload)
 
 
-class _Process:
+@contextmanager
+def _process(payload: Payload, *, is_eager: bool = False) -> Iterator[None]:
     """A transaction around each run, with the span that the Queues page counts."""
-
-    def __init__(self, *, is_eager: bool) -> None:
-        self._is_eager = is_eager
-
-    def __call__(self, payload: Payload, proceed: Callable[[Payload], Any]) -> Any:
-        with self._run(payload):
-            return proceed(payload)
-
-    async def acall(self, payload: Payload, proceed: Callable[[Payload], Awaitable[Any]]) -> Any:
-        with self._run(payload):
-            return await proceed(payload)
-
-    @contextmanager
-    def _run(self, payload: Payload) -> Iterator[None]:
-        running = context.current_job()
-        queue, attempt = (running.queue, running.attempt) if running else (payload.queue, 1)
-        with (
-            _scope_of(payload) as transaction,
-            sentry_sdk.start_transaction(transaction),
-            sentry_sdk.start_span(op="queue.process", name=payload.display_name, origin=ORIGIN) as span,
-        ):
-            _describe(span, payload, queue)
-            span.set_data("messaging.message.retry.count", attempt - 1)
-            span.set_data("messaging.message.receive.latency", _latency(payload))
-            try:
-                yield
-            except BaseException as error:
-                transaction.set_status("internal_error")
-                if self._is_eager and not _is_meant(error, payload):
-                    _report(error)
-                raise
-            transaction.set_status("ok")
+    running = context.current_job()
+    queue, attempt = (running.queue, running.attempt) if running else (payload.queue, 1)
+    with (
+        _scope_of(payload) as transaction,
+        sentry_sdk.start_transaction(transaction),
+        sentry_sdk.start_span(op="queue.process", name=payload.display_name, origin=ORIGIN) as span,
+    ):
+        _describe(span, payload, queue)
+        span.set_data("messaging.message.retry.count", attempt - 1)
+        span.set_data("messaging.message.receive.latency", _latency(payload))
+        try:
+            yield
+        except BaseException as error:
+            transaction.set_status("internal_error")
+            if is_eager and not _is_meant(error, payload):
+                _report(error)
+            raise
+        transaction.set_status("ok")
 
 
 @contextmanager
@@ -133,5 +122,5 @@ signals.job_dead.connect(_report_death, dispatch_uid="kiq_django.contrib.sentry"
 for name in ("kiq_django.job", "kiq_django"):  # whose lines of failures would be events of their own
     ignore_logger(name)
 
-feature = Feature(name="sentry", client=_publish, server=_Process(is_eager=False))
-every_failure = Feature(name="sentry", client=_publish, server=_Process(is_eager=True))
+feature = Feature(name="sentry", client=_publish, server=Around(_process))
+every_failure = Feature(name="sentry", client=_publish, server=Around(partial(_process, is_eager=True)))
