@@ -122,6 +122,22 @@ def test_a_child_that_cannot_hear_is_killed_and_its_jobs_are_back(parent, push, 
     assert store.queues.sizes(["default"]) == {"default": 1}
 
 
+def test_a_child_that_is_killed_on_its_way_out_loses_nothing(parent, push, store, tmp_path):
+    process = parent("-c", "1", "-t", "30", kiq={"WORKER": {"heartbeat": 5, "lease": 60, "poll_interval": 5}})
+    for number in range(2):
+        push("hold", number)
+    wait_for(lambda: effects(tmp_path).total() == 2)
+    former = process.children
+    process.send(signal.SIGUSR2)
+    wait_for(lambda: "those before them end with their jobs" in process.output, 30)
+    for pid in former:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: effects(tmp_path) == {"begin 0": 2, "begin 1": 2}, 15)
+    (tmp_path / "gate").touch()
+    wait_for(lambda: effects(tmp_path)["end 0"] + effects(tmp_path)["end 1"] == 2)
+    assert "An errand of the parent failed" not in process.output
+
+
 def test_children_end_with_their_parent(parent, store):
     process = parent()
     both = process.children

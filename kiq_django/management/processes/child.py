@@ -76,8 +76,14 @@ class Child:
         if not pid:
             return None
         self.hear()
-        os.close(self.pipe)
+        self.close()
         return os.waitstatus_to_exitcode(status)
+
+    def close(self) -> None:
+        """Our end of its pipe; once, for its number soon means another file."""
+        if self.pipe >= 0:
+            os.close(self.pipe)
+            self.pipe = -1
 
     @property
     def identity(self) -> str:

@@ -11,14 +11,12 @@ from kiq_django import clock
 from kiq_django import store as stores
 from kiq_django.management.processes import trial
 from kiq_django.management.processes.child import Child
+from kiq_django.management.processes.face import Face
 from kiq_django.management.processes.places import Place, Places
 from kiq_django.management.processes.plan import Plan
 from kiq_django.management.processes.starts import Fork, Spawn, choose, why_not_fork
-from kiq_django.worker import health, recovery
-from kiq_django.worker.http import Server
+from kiq_django.worker import recovery
 from kiq_django.worker.os_signals import DUMP, QUIET, RETIRE, STOP, SignalPipe
-from kiq_django.worker.outlets import HeartbeatFile, Systemd, Title
-from kiq_django.worker.reporter import EVERY, Outlet
 from kiq_django.worker.status import QUIET as IS_QUIET
 from kiq_django.worker.status import STOPPING, WORKING, Report
 
@@ -47,16 +45,7 @@ class Parent:
         self._places = Places(plan.number, left.children)
         self._retired = len(left.children) == 0
         """Those of a former life have been told to go."""
-        config = plan.config
-        listening = left.listening or (health.listen(config.health) if config.health else None)
-        self._server = Server(listening, health.pages(self._report)) if listening else None
-        self._systemd = Systemd()
-        self._outlets: list[Outlet] = [
-            Title(),
-            self._systemd,
-            *([HeartbeatFile(config.heartbeat_file)] * bool(config.heartbeat_file)),
-        ]
-        self._told_at = 0.0
+        self._face = Face(plan.config, left.listening, self._report)
         self._state = WORKING
         self._proven = bool(left.children)
         """Some child has taken jobs: what one says about the configuration is not about that of all."""
@@ -94,16 +83,23 @@ class Parent:
                     return code
                 self._mourn(place, place.child, code)
             if place.is_due and self._state == WORKING:
-                place.child = self._safe_start().child()
-                logger.info("Started worker process %d", place.child.pid)
+                self._start(place)
         self._places.leaving = [child for child in self._places.leaving if not self._has_left(child)]
         self._proven = self._proven or any(child.is_ready for child in self._places.working)
         if not self._retired and self._places.are_ready:
             self._retire_former()
         self._errands = [pid for pid in self._errands if not _is_over(pid)]
         self._look_at_trial()
-        self._tell()
+        self._face.tell()
         return 0
+
+    def _start(self, place: Place) -> None:
+        try:
+            place.child = self._safe_start().child()
+        except OSError as error:
+            logger.warning("No worker process could be started: %s; tried again in %.2f s", error, place.mourn())
+        else:
+            logger.info("Started worker process %d", place.child.pid)
 
     def _safe_start(self) -> Fork | Spawn:
         """A library may have started a thread in this process meanwhile: then there is no more forking."""
@@ -131,10 +127,15 @@ class Parent:
 
     def _give_back(self, child: Child) -> None:
         """Its jobs go back to their queues at once: nobody needs to wait for its lease to end."""
-        if child.identity:
-            identity, lease = child.identity, self._plan.config.lease
-            if pid := self._safe_start().aside(lambda: recovery.recover(stores.get(), identity, lease)):
-                self._errands.append(pid)
+        identity, lease = child.identity, self._plan.config.lease
+        if not identity:
+            return
+        try:
+            pid = self._safe_start().aside(lambda: recovery.recover(stores.get(), identity, lease))
+        except OSError as error:
+            logger.warning("The jobs of %s come back when its lease ends: %s", identity, error)
+        else:
+            self._errands += [pid] if pid else []
 
     def _retire_former(self) -> None:
         """New children take jobs: those of the former code finish theirs and go."""
@@ -147,9 +148,8 @@ class Parent:
         """In a child: what is the parent's alone."""
         self._pipe.close()
         for child in self._places.all:
-            os.close(child.pipe)
-        if self._server:
-            self._server.close()
+            child.close()
+        self._face.forget()
 
     # -- signals ----------------------------------------------------------------------------------
 
@@ -169,14 +169,12 @@ class Parent:
     def _listen(self, seconds: float) -> list[str]:
         """Until a signal comes, a child speaks or ends, or somebody asks how we are; `seconds` at most."""
         pipes = {child.pipe: child for child in self._places.all}
-        servers = [self._server] if self._server else []
-        waited_for: list[Any] = [self._pipe, *pipes, *servers]
+        waited_for: list[Any] = [self._pipe, *pipes, *self._face.waited_for]
         readable = select.select(waited_for, [], [], seconds)[0]
         for each in readable:
             if isinstance(each, int):
                 pipes[each].hear()
-        if self._server:
-            self._server.serve(0)
+        self._face.answer()
         return self._pipe.wait(0)
 
     def _stop(self, name: str) -> int:
@@ -184,10 +182,10 @@ class Parent:
         if self._trial:
             self._trial.kill()
         self._forward(name)
-        self._tell(at_once=True)
+        self._face.tell(at_once=True)
         deadline = clock.monotonic() + self._plan.config.shutdown_timeout + MERCY
         while self._wait_for_children() and clock.monotonic() < deadline:
-            self._tell()
+            self._face.tell()
             for again in self._listen(0.05):
                 self._forward(again)
         for child in self._wait_for_children():
@@ -195,7 +193,7 @@ class Parent:
             child.send("KILL")
             self._give_back(child)
         self._end_errands()
-        self._tell(at_once=True)
+        self._face.tell(at_once=True)
         return 0
 
     def _wait_for_children(self) -> list[Child]:
@@ -242,9 +240,9 @@ class Parent:
             self._go_on()
             return
         logger.info("The new code starts: it takes over")
-        self._systemd.reloading()
+        self._face.systemd.reloading()
         with contextlib.suppress(OSError):
-            trial.begin_anew(self._home, self._places.all, self._server.listening if self._server else None)
+            trial.begin_anew(self._home, self._places.all, self._face.listening)
         trial.hear_again()
         logger.error("This process could not be begun anew: the former code goes on")
 
@@ -255,15 +253,6 @@ class Parent:
             self._places.dismiss()
 
     # -- how we are -------------------------------------------------------------------------------
-
-    def _tell(self, *, at_once: bool = False) -> None:
-        """Everybody who wants to know, once a second."""
-        if clock.monotonic() - self._told_at < EVERY and not at_once:
-            return
-        self._told_at = clock.monotonic()
-        report = self._report()
-        for outlet in self._outlets:
-            outlet(report)
 
     def _report(self) -> Report:
         places, stalled = self._places, self._places.trouble()

@@ -46,20 +46,21 @@ class Fork:
     def child(self) -> Child:
         """Start one."""
         reading, writing = os.pipe()
-        # Until the child has handlers of its own a signal to it would be taken for one to the parent.
-        signal.pthread_sigmask(signal.SIG_BLOCK, OURS)
-        pid = os.fork()
+        try:
+            pid = _fork()
+        except OSError:
+            os.close(reading)
+            os.close(writing)
+            raise
         if pid == 0:
             os.close(reading)
             self._be_child(writing)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, OURS)
         os.close(writing)
         return Child(pid, reading)
 
     def aside(self, errand: Callable[[], object]) -> int:
         """Do something that needs connections, in a process of its own. Returns its number."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, OURS)
-        pid = os.fork()
+        pid = _fork()
         if pid == 0:
             code = 1
             try:
@@ -72,7 +73,6 @@ class Fork:
             except BaseException:
                 logger.exception("An errand of the parent failed")
             os._exit(code)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, OURS)
         return pid
 
     def _begin(self) -> None:
@@ -87,6 +87,18 @@ class Fork:
         pipe.open()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, OURS)
         sys.exit(self._work(pipe, ToParent(writing)))
+
+
+def _fork() -> int:
+    """As `os.fork`, in whose child our signals wait: until it has handlers of its own they would be the parent's."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, OURS)
+    pid = -1
+    try:
+        pid = os.fork()
+    finally:
+        if pid:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, OURS)
+    return pid
 
 
 class Spawn:
