@@ -22,6 +22,7 @@ from tests.admin.world import World
 
 ROLES = ("anonymous", "staff", "viewer", "operator", "admin", "superuser")
 TEXT = "plain"
+PROCESS = "plain:1:abc"
 MENTION = {"reason": "because", "confirmed": "yes"}
 Data = dict[str, Any]
 
@@ -145,7 +146,7 @@ def queues(**more: Any) -> tuple[Deed, ...]:
 
 
 def signals(one: bool = False) -> tuple[Deed, ...]:
-    data = MENTION if one else {"index": 0, "_selected_action": [TEXT], **MENTION}
+    data = MENTION if one else {"index": 0, "_selected_action": [PROCESS], **MENTION}
     refused = (403,) if one else (200, 302)
     return tuple(
         Deed({"action": verb, **data}, ("signal_process",), refused=refused) for verb in ("quiet", "stop", "dump")
@@ -285,7 +286,7 @@ def visitor(person, views, world, caplog):
 
 def places(world: World) -> dict[str, str]:
     (thing,) = world.things
-    return {"jid": thing.jid, "name": TEXT, "identity": TEXT, "key": thing.operation}
+    return {"jid": thing.jid, "name": TEXT, "identity": thing.identity, "key": thing.operation}
 
 
 def tried(view: View, role: str, site: str) -> Sequence[Deed]:

@@ -43,13 +43,18 @@ class Thing:
     def operation(self) -> str:
         return f"{self.number:012x}"
 
+    @property
+    def identity(self) -> str:
+        """Of its process. In the form that all have: a reader of the least rights may look at no other key."""
+        return f"{_decodable(self.text)}:1:abc"
+
     def kwargs(self) -> dict[str, list[str]]:
         """What addresses may be made of, by the name of the placeholder."""
         return {
             "jid": [self.jid, self.text],
             "key": [self.operation],
             "name": [self.text],
-            "identity": [self.text],
+            "identity": [self.identity],
         }
 
 
@@ -166,7 +171,7 @@ class World:
 
     def _process(self, thing: Thing) -> None:
         keys, text = self.store.keys, thing.text
-        info = {"hostname": text, "tag": text, "labels": [text], "version": text, "identity": text, "pid": 1}
+        info = {"hostname": text, "tag": text, "labels": [text], "version": text, "identity": thing.identity, "pid": 1}
         info |= {"queues": [text, "default"], "weights": [{text: 1, "default": 1}], "concurrency": 5}
         info |= {
             "started_at": self._now - 60,
@@ -175,7 +180,7 @@ class World:
         told = {"info": json.dumps(info), "busy": "2", "beat": repr(self._now), "quiet": "false", "rss": "51200"}
         told |= {"rtt_us": "100", "concurrency": "5"}
         work = {"queue": text, "payload": payload(thing, self._now).decode(), "run_at": int(self._now) - 5}
-        identity = _decodable(text)
+        identity = thing.identity
         self._put("SADD", keys.processes(), identity)
         self._put("HSET", keys.process(identity), *[part for pair in told.items() for part in pair])
         self._put("HSET", keys.work(identity), text, json.dumps(work), "thread", json.dumps({**work, "payload": text}))
