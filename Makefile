@@ -75,8 +75,15 @@ chaos-ci: $(STAMP)  ## The same for two minutes.
 
 chaos-night: $(STAMP)  ## All of it at its largest: models, every step of the protocol, lost answers, an hour of chaos.
 	$(BIN)/python -m tests.chaos.model --large
-	KIQ_CHAOS_TIMES=20 KIQ_CHAOS_LOSSES=1000 KIQ_CHAOS_EXAMPLES=5000 KIQ_CHAOS_STEPS=100 $(BIN)/python -m pytest tests/chaos -q --timeout 3600
+	KIQ_CHAOS_TIMES=20 KIQ_CHAOS_LOSSES=1000 KIQ_CHAOS_EXAMPLES=5000 KIQ_CHAOS_STEPS=100 KIQ_CHAOS_STOPS=200 \
+		KIQ_CHAOS_FAILOVERS=50 KIQ_CHAOS_GRIP=20 KIQ_FUZZ_SEEDS=130 \
+		$(BIN)/python -m pytest tests/chaos tests/security/test_fuzz.py -q --timeout 7200
 	$(BIN)/python -m tests.chaos.run --minutes 60
+
+.PHONY: chaos-mixed
+chaos-mixed: $(STAMP)  ## Two minutes of chaos with one worker of another version: OLD=v1.2, or any commit.
+	git worktree add --detach --force $(VENV)/old $(OLD)
+	$(BIN)/python -m tests.chaos.run --minutes 2 --other $(VENV)/old; code=$$?; git worktree remove --force $(VENV)/old; exit $$code
 
 chaos-mutants: $(STAMP)  ## Give the product one bug after the other: each must be caught.
 	$(BIN)/python -m tests.chaos.mutants

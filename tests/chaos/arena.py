@@ -11,6 +11,7 @@ from typing import Self
 from kiq_django import conf
 from kiq_django.store import Store, connections
 from tests import faults
+from tests.acceptance.process import ROOT
 from tests.chaos.look import left
 from tests.chaos.nursery import Nursery, Worker
 from tests.conftest import server_programs
@@ -25,11 +26,22 @@ KIQ = {
 }
 
 
+def another_build(folder: Path) -> Path:
+    """The code of the next version: with another number, and scripts that no server knows from this one."""
+    for name in ("kiq_django", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "locale", "images"))
+    (folder / "kiq_django" / "version.py").write_text('__version__ = "99.0"\n')
+    for script in folder.rglob("*.lua"):
+        script.write_text(f"{script.read_text()}-- of version 99\n")
+    return folder
+
+
 class Slot:
     """The place of one worker: when it is gone, another comes."""
 
-    def __init__(self, arena: "Arena") -> None:
+    def __init__(self, arena: "Arena", nursery: Nursery) -> None:
         self._arena = arena
+        self._nursery = nursery
         self.proxy = faults.Proxy(str(arena.server.socket))
         self.lock = threading.Lock()
         """Held by who does something to the process."""
@@ -41,7 +53,7 @@ class Slot:
 
     def _new(self) -> Worker:
         options = ("-c", str(CONCURRENCY), "-t", str(STOP_TIMEOUT), "-v", "0")
-        worker = self._arena.nursery.worker(
+        worker = self._nursery.worker(
             self.proxy.url, self._arena.directory, *options, kiq=KIQ, environment=self._arena.environment
         )
         self._arena.all_workers.append(worker)
@@ -51,15 +63,17 @@ class Slot:
 class Arena:
     """All of it; ends with a `with` block."""
 
-    def __init__(self, workers: int = 3, environment: dict[str, str] | None = None) -> None:
+    def __init__(self, workers: int = 3, environment: dict[str, str] | None = None, other: Path | None = None) -> None:
+        """The last worker runs the code in `other`; unless given, that of another build of ours."""
         self.directory = Path(tempfile.mkdtemp(prefix="kiq"))
         self.environment = environment or {}
-        self.nursery = Nursery()
+        self.nurseries = Nursery(), Nursery(other or another_build(self.directory / "build"))
         self.server = faults.Server(server_programs()[0], "--maxmemory-policy", "noeviction").start()
         self.line = faults.Proxy(str(self.server.socket))
         """Of those who push."""
         self.all_workers: list[Worker] = []
-        self.slots = [Slot(self) for _ in range(workers)]
+        ours, others = self.nurseries
+        self.slots = [Slot(self, others if number == workers - 1 else ours) for number in range(workers)]
         self.store = Store(connections.target(self.server.url), "", conf.get().limits, "heartbeat")
         """Over a line that nobody disturbs."""
 
@@ -69,7 +83,8 @@ class Arena:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.nursery.close()
+        for nursery in self.nurseries:
+            nursery.close()
         for proxy in self.proxies:
             proxy.close()
         self.server.remove()

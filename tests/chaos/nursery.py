@@ -18,11 +18,13 @@ from tests.support import wait_for
 class Nursery:
     """Makes workers. All of them end with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path = ROOT) -> None:
+        """`root` is the folder whose code they run."""
         environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.chaos.settings", "PYTHONUNBUFFERED": "1"}
+        environment["PYTHONPATH"] = str(root)
         command = [sys.executable, "-m", "tests.chaos.zygote"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._zygote: Any = subprocess.Popen(command, cwd=ROOT, env=environment, bufsize=0, **pipes)
+        self._zygote: Any = subprocess.Popen(command, cwd=root, env=environment, bufsize=0, **pipes)
 
     def worker(
         self,

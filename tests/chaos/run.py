@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 
 import django
 
@@ -28,7 +29,9 @@ SLOW_RETURN = 20.0
 """Seconds after which jobs must run again. On a machine with nothing else to do it is 5."""
 
 
-def run(seconds: float, seed: int, *, workers: int = 3, only: str = "", mutant: str = "") -> tuple[Verdict, str]:
+def run(
+    seconds: float, seed: int, *, workers: int = 3, only: str = "", mutant: str = "", other: Path | None = None
+) -> tuple[Verdict, str]:
     """One run.
 
     Args:
@@ -36,12 +39,13 @@ def run(seconds: float, seed: int, *, workers: int = 3, only: str = "", mutant: 
         seed: of all that is left to chance, but for the moments at which things happen.
         only: evils whose name contains this.
         mutant: a bug that the workers have.
+        other: folder with the code of one of the workers; default: a build of ours that is told apart.
 
     Returns:
         What it came to, and a table for people.
     """
     began = time.monotonic()
-    with Arena(workers, {"KIQ_CHAOS_MUTANT": mutant}) as arena:
+    with Arena(workers, {"KIQ_CHAOS_MUTANT": mutant}, other) as arena:
         producer = Producer(arena, random.Random(f"{seed} jobs"))
         evils = AgainstWorkers(arena, f"{seed} workers", only), AgainstRedis(arena, f"{seed} redis", only)
         producer.start()
@@ -117,10 +121,18 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--only", default="", metavar="TEXT", help="only evils whose name contains this")
     parser.add_argument("--mutant", default="", metavar="NAME", help="workers with this bug; see tests.chaos.mutants")
+    parser.add_argument(
+        "--other", type=lambda text: Path(text).resolve(), metavar="FOLDER", help="one worker runs the code in here"
+    )
     options = parser.parse_args()
     print(f"seed          {options.seed}", flush=True)
     verdict, table = run(
-        60 * options.minutes, options.seed, workers=options.workers, only=options.only, mutant=options.mutant
+        60 * options.minutes,
+        options.seed,
+        workers=options.workers,
+        only=options.only,
+        mutant=options.mutant,
+        other=options.other,
     )
     print(table, flush=True)
     return int(not verdict.holds)

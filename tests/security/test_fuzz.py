@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import random
 import threading
 
@@ -50,6 +51,8 @@ GARBAGE = [
     b'{"class":"note","jid":"a","args":[' + b"1" * 5_000 + b"]}", b"\x00" * 100, b"cos\nsystem\n(S'true'\ntR.",
 ]  # fmt: skip
 CHANGED, BROKEN = 1_000, 500
+SEEDS = int(os.environ.get("KIQ_FUZZ_SEEDS", "3"))
+"""Runs of so many payloads each."""
 
 
 def base(number, chance):
@@ -134,7 +137,7 @@ def kept(store):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(1, SEEDS + 1))
 def test_everything_ran_or_is_kept(seed, start, store, ran, members):
     raws = fuzz(seed)
     wanted = {identity(raw) for raw in raws}
