@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -151,3 +152,16 @@ def test_no_page_leaves_out_the_escaping(page):
 def test_no_page_has_a_script_a_style_or_a_handler_in_it(page):
     text = re.sub(r"\{#.*?#\}|\{% comment.*?endcomment %\}", "", page.read_text(), flags=re.DOTALL)
     assert re.findall(r"<script(?![^>]*\bsrc=)[^>]*>|<style\b|\sstyle=|\son[a-z]+=|javascript:", text) == []
+
+
+def test_what_is_installed_along():
+    told = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert sorted(re.match(r"[\w-]+", each)[0] for each in told) == ["django", "redis"]
+
+
+FROM_ELSEWHERE = re.compile(r"""(?:src|href|action)=["']?(?:https?:)?//|url\(["']?(?:https?:)?//|@import|integrity=""")
+
+
+def test_no_page_loads_anything_from_elsewhere():
+    served = [*PAGES, *(path for path in (PACKAGE / "static").rglob("*") if path.suffix in (".css", ".js", ".svg"))]
+    assert [name_of(path) for path in served if FROM_ELSEWHERE.search(path.read_text())] == []
