@@ -82,6 +82,7 @@ chaos-night: $(STAMP)  ## All of it at its largest: models, every step of the pr
 
 .PHONY: chaos-mixed
 chaos-mixed: $(STAMP)  ## Two minutes of chaos with one worker of another version: OLD=v1.2, or any commit.
+	@test -n "$(OLD)" || { echo "Say which: make chaos-mixed OLD=v1.2" >&2; exit 2; }
 	git worktree add --detach --force $(VENV)/old $(OLD)
 	$(BIN)/python -m tests.chaos.run --minutes 2 --other $(VENV)/old; code=$$?; git worktree remove --force $(VENV)/old; exit $$code
 
