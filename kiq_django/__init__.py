@@ -8,14 +8,15 @@ from kiq_django.version import __version__
 if TYPE_CHECKING:
     from kiq_django.client import Handle
     from kiq_django.context import current_job
-    from kiq_django.exceptions import Discard, Kill
+    from kiq_django.exceptions import Discard, Expired, Kill
     from kiq_django.jobs import Job, job
     from kiq_django.options import RetryOn
 
-__all__ = ["Discard", "Handle", "Job", "Kill", "RetryOn", "__version__", "current_job", "job"]
+__all__ = ["Discard", "Expired", "Handle", "Job", "Kill", "RetryOn", "__version__", "current_job", "job"]
 
 _HOMES = {
     "Discard": "kiq_django.exceptions",
+    "Expired": "kiq_django.exceptions",
     "Handle": "kiq_django.client",
     "Job": "kiq_django.jobs",
     "Kill": "kiq_django.exceptions",

@@ -84,6 +84,10 @@ class Discard(Steer):
     """Raise inside a job: it ends here. No retry, no dead set; death handlers run."""
 
 
+class Expired(Discard):
+    """A job came too late: the time in its `expires_at` was over before a worker began it."""
+
+
 class Kill(Steer):
     """Raise inside a job: it goes to the dead set now, whatever retries are left."""
 

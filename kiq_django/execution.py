@@ -111,8 +111,8 @@ def run(
 
 
 def _call(definition: Definition | None, payload: Payload) -> Any:
-    if "bid" in payload.document:
-        routing.refuse_batch(payload)
+    if "bid" in payload.document or "expires_at" in payload.document:
+        routing.refuse_unfit(payload)
     result = (_chains.get(definition) or _chain(definition, payload))(payload)
     if RESULT in payload.document:
         results.refuse_unusable(payload.document, result)
@@ -138,8 +138,8 @@ async def arun(payload: Payload, queue: str, stop_flag: StopFlag | None = None) 
         began = clock.monotonic()
         async with ThreadSensitiveContext():
             try:
-                if "bid" in payload.document:
-                    routing.refuse_batch(payload)
+                if "bid" in payload.document or "expires_at" in payload.document:
+                    routing.refuse_unfit(payload)
                 outcome.result = await (_achains.get(definition) or _achain(definition, payload))(payload)
                 if RESULT in payload.document:
                     results.refuse_unusable(payload.document, outcome.result)

@@ -12,7 +12,7 @@ DAY = 86_400
 LONGEST = 1_000_000_000
 """Seconds; Sidekiq refuses a larger `retry_for`: it is a point in time, not a duration."""
 
-Wait = float | timedelta | Callable[[int], float | timedelta] | None
+Wait = float | timedelta | Callable[[int], float | timedelta] | Callable[[int, Any], float | timedelta] | None
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -35,7 +35,7 @@ class RetryOn:
     Args:
         exceptions: the errors, subclasses included.
         wait: seconds (exactly: no jitter is added), or a function of the retry number (0 before the first
-            retry) that returns seconds; None for the usual growing delay.
+            retry), and of the error if it takes two arguments, that returns seconds; None for the usual growing delay.
         attempts: runs in all, the first one included; after the last the job is dead.
         queue: where the retries go; None for the job's own.
 
@@ -101,6 +101,8 @@ class JobOptions:
     """Labels, for people."""
     timeout: float | None = None
     """Seconds after which `JobTimeout` is raised inside the job."""
+    expires_in: float | None = None
+    """Seconds after which a job that has not begun is discarded, from when it is to run."""
     on_commit: bool = True
     """Push after the open database transactions commit."""
     outbox: bool = False
@@ -188,6 +190,7 @@ CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "backtrace": (_is_flag_or_count, "True, False or a number of lines"),
     "tags": (_tuple_of(_is_text), "a list of texts"),
     "timeout": (_is_duration, "seconds (at most 1,000,000,000) or None"),
+    "expires_in": (_is_duration, "seconds (at most 1,000,000,000) or None"),
     "on_commit": (_is_flag, "True or False"),
     "outbox": (_is_flag, "True or False"),
     "wait_replicas": (_is_count, "a number of replicas"),

@@ -13,6 +13,8 @@ RICH: Final = "rich"
 """Our own field: true when arguments need `arguments.load` before the job sees them."""
 RESULT: Final = "kiq_result"
 """Our own field: seconds that the job's result is kept."""
+EXPIRES: Final = "expires_at"
+"""Our own field: epoch seconds after which the job is not begun any more."""
 TASK: Final = "django_task"
 """Our own field: an object that tells of a task of `django.tasks`, whose result is kept."""
 PARKED: Final = "kiq_parked"
@@ -202,6 +204,11 @@ class Payload:
     def at(self) -> float | None:
         """Epoch seconds when the job shall run; only on its way to the schedule."""
         return _seconds(self.document.get("at"))
+
+    @property
+    def expires_at(self) -> float | None:
+        """Epoch seconds after which the job is not begun any more."""
+        return _seconds(self.document.get(EXPIRES))
 
     @property
     def created_at(self) -> float | None:

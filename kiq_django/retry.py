@@ -4,13 +4,14 @@ Pure: time and chance are arguments. Total: no error of a user's hook, no odd pa
 cannot even be printed makes it raise, because a job without a decision is lost.
 """
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Literal
 
-from kiq_django.exceptions import Discard, Kill, MalformedPayload
+from kiq_django.exceptions import Discard, Expired, Kill, MalformedPayload
 from kiq_django.failure import ask, recorded
 from kiq_django.options import LONGEST, JobOptions, RetryOn
 from kiq_django.payload import Payload
@@ -137,6 +138,8 @@ def _is_one_of(error: BaseException, classes: tuple[type[BaseException], ...]) -
 
 
 def _discard_reason(error: BaseException, options: JobOptions) -> str:
+    if _is_one_of(error, (Expired,)):
+        return "it had expired"
     if _is_one_of(error, (Discard,)):
         return "the job raised Discard"
     return "discard_on names the error" if _is_one_of(error, options.discard_on) else ""
@@ -146,11 +149,23 @@ def _by_rule(failure: _Failure, rule: RetryOn) -> Decision:
     runs = failure.count + 1
     if runs >= rule.attempts:
         return _give_up(failure, f"{runs} of {rule.attempts} attempts of retry_on are used up")
-    wait, trouble = ask("wait", rule.wait, failure.count) if callable(rule.wait) else (rule.wait, "")
+    wait, trouble = _ask_wait(failure, rule.wait) if callable(rule.wait) else (rule.wait, "")
     seconds = _duration(wait, least=0)
     if seconds is None:
         seconds = delay(failure.count, failure.chance)
     return _retry(failure, seconds, f"attempt {runs} of {rule.attempts} of retry_on{trouble}")
+
+
+def _ask_wait(failure: _Failure, wait: Callable[..., Any]) -> tuple[Any, str]:
+    """It takes the number of the retry, and the error if it wants to know it."""
+    takes_error = ask("", _takes_two, wait)[0] is True
+    arguments = (failure.count, failure.error) if takes_error else (failure.count,)
+    return ask("wait", wait, *arguments)
+
+
+def _takes_two(function: Callable[..., Any]) -> bool:
+    given = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+    return len(given) > 1
 
 
 def _by_count(failure: _Failure) -> Decision:

@@ -5,8 +5,8 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-from kiq_django import activejob, registry
-from kiq_django.exceptions import ForeignBatch, UnknownJob
+from kiq_django import activejob, clock, registry
+from kiq_django.exceptions import Expired, ForeignBatch, UnknownJob
 from kiq_django.payload import Payload
 from kiq_django.registry import Definition
 
@@ -32,17 +32,22 @@ def unknown(payload: Payload) -> UnknownJob:
     return UnknownJob(f"No loaded code declares a job named {name!r}. {hint}")
 
 
-def refuse_batch(payload: Payload) -> None:
-    """Refuse a job that says `bid`: run here, it would keep its batch from ever completing.
+def refuse_unfit(payload: Payload) -> None:
+    """Refuse a job that says `bid`: run here, it would keep its batch from ever completing; and one that says
+    `expires_at`, once that time is over.
 
     Raises:
         ForeignBatch: it names a batch.
+        Expired: it comes too late.
     """
     if batch := payload.document.get("bid"):
         raise ForeignBatch(
             f"This job belongs to the batch {batch!r} (its field 'bid'), which only Sidekiq Pro can complete: it was "
             "not run. Push it outside of the batch, or to a queue that Ruby serves"
         )
+    expires, now = payload.expires_at, clock.now()
+    if expires is not None and expires <= now:
+        raise Expired(f"It was to begin {now - expires:.1f} s ago at the latest: it was not run")
 
 
 @cache

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FORGOTTEN = (
     "retry_count", "failed_at", "retried_at", "error_class", "error_message", "error_backtrace", "error_frame",
-    "enqueued_at", "at", "discarded_at",
+    "enqueued_at", "at", "discarded_at", "expires_at",
 )  # fmt: skip
 """What an old job says of its own life: a new one begins anew."""
 LONGEST_WAIT = 10_000_000

@@ -1,1 +1,1 @@
-"""Bridges to other packages. Nothing here is imported unless you name it."""
+"""Bridges to other packages, and from them. Nothing here is imported unless you name it."""

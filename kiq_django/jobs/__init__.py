@@ -57,6 +57,7 @@ def job(
     backtrace: bool | int = ...,
     tags: Sequence[str] = ...,
     timeout: float | None = ...,
+    expires_in: float | None = ...,
     on_commit: bool = ...,
     outbox: bool = ...,
     wait_replicas: int = ...,

@@ -22,7 +22,7 @@ from kiq_django.jobs.plan import (
     partition_key,
     refuse_unknown_parameter,
 )
-from kiq_django.payload import PARTITION_KEY, RESULT, Payload
+from kiq_django.payload import EXPIRES, PARTITION_KEY, RESULT, Payload
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,6 +39,7 @@ class Job(Generic[P, R]):
     def __init__(self, target: Callable[..., Any], name: str | None, given: Mapping[str, Any]) -> None:
         self._given = given
         self._at: float | None = None
+        self._expires_at: float | None = None
         self._plan: Plan | None = None
         options = build_options({**hooks_of(target), **given})
         self.definition = registry.describe(target, options, name, sender=self)
@@ -136,20 +137,29 @@ class Job(Generic[P, R]):
             raise outcome.error
         return outcome.result  # type: ignore[no-any-return]
 
-    def using(self, *, at: Moment | None = None, **options: Any) -> Self:
-        """A copy whose calls have other options: queue, retry, on_commit, tags, ... and `at`.
+    def using(self, *, at: Moment | None = None, expires_at: Moment | None = None, **options: Any) -> Self:
+        """A copy whose calls have other options: queue, retry, on_commit, tags, ... and `at`, and `expires_at`.
+
+        Args:
+            at: when the job shall run.
+            expires_at: when it is too late to begin it; `expires_in` is the same in seconds from when it is to run.
+            options: those of `@job`.
 
         Raises:
             TypeError: an option is unknown, or says how the worker runs the job and belongs to the
             declaration. ConfigurationError: an option is not usable.
         """
-        known = [*(OWN_OPTIONS - STAY_HERE), *plugins.options(), "at"]
+        known = [*(OWN_OPTIONS - STAY_HERE), *plugins.options(), "at", "expires_at"]
         for option in options:
             if option not in known:
                 raise TypeError(f"using() has no option {option!r}. {conf.did_you_mean(option, known)}")
         changed = copy(self)
         changed._given = {**self._given, **options}
         changed._at = self._at if at is None else moments.epoch(at)
+        if expires_at is not None:
+            changed._expires_at = moments.epoch(expires_at)
+        elif "expires_in" in options:
+            changed._expires_at = None
         changed._plan = None
         build_options(changed._given)
         return changed
@@ -187,10 +197,16 @@ class Job(Generic[P, R]):
         self._shape.check(args, kwargs)
         ready, named, rich = arguments.dump(args, kwargs, self._shape.names)
         payload = plan.payload(ready, named, jid or new_jid(now), now, at, rich=rich)
+        if plan.expires_in is not None or self._expires_at is not None:
+            payload.document[EXPIRES] = self._expiry(plan.expires_in, now if at is None else at)
         if plan.partition_by is None:
             return payload
         key = partition_key(self.definition, plan.partition_by, args, kwargs)
         return payload.evolve(**{PARTITION_KEY: key})
+
+    def _expiry(self, seconds: float | None, due: float) -> float:
+        """What a call says in absolute terms wins."""
+        return due + (seconds or 0) if self._expires_at is None else self._expires_at
 
 
 class AsyncJob(Job[P, R]):

@@ -30,7 +30,7 @@ FROM_SETTINGS = ("queue", "retry", "on_commit", "outbox", "wait_replicas", "back
 class Plan:
     """What is the same in all payloads of a job under the same settings."""
 
-    __slots__ = ("_head", "care", "fields", "on_commit", "partition_by", "queue", "retry", "settings")
+    __slots__ = ("_head", "care", "expires_in", "fields", "on_commit", "partition_by", "queue", "retry", "settings")
 
     def __init__(self, name: str, given: Mapping[str, Any], settings: sections.Settings) -> None:
         defaults = {option: getattr(settings.defaults, option) for option in FROM_SETTINGS}
@@ -43,6 +43,7 @@ class Plan:
         self.care = _care(name, options, settings)
         self._head = {"retry": options.retry, "queue": options.queue, "class": name}
         self.partition_by = None if options.partition_key else options.partition_by
+        self.expires_in = options.expires_in
         self.fields = {**_travelling(options), **_plain(options.extra)}
 
     def payload(

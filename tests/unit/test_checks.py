@@ -1,13 +1,16 @@
 """System checks: what they find, what they leave alone, and that they connect nowhere."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from django.core import checks as django_checks
 from django.test import override_settings
 
-from kiq_django import checks
+from kiq_django import RetryOn, checks, job, registry
+from kiq_django.checks import configuration, connection, project, queues
 from kiq_django.plugins import Feature
 from tests.jobsapp import jobs
 
@@ -34,7 +37,7 @@ def test_good_settings_have_nothing_to_say():
     ("name", "hint"), [("redsi", "Did you mean 'redis'?"), ("Inline", "Did you mean 'inline'?"), ("xyz", "Known: ")]
 )
 def test_e001_adapter_by_name(name, hint):
-    (error,) = found(checks.adapter, ADAPTER=name)
+    (error,) = found(configuration.adapter, ADAPTER=name)
     assert ids([error]) == ["E001"]
     assert name in error.msg
     assert error.hint.startswith(hint)
@@ -42,54 +45,54 @@ def test_e001_adapter_by_name(name, hint):
 
 @pytest.mark.parametrize("path", ["no.such.Adapter", "kiq_django.clock.now", "kiq_django.payload.Payload"])
 def test_e001_adapter_by_path(path):
-    (error,) = found(checks.adapter, ADAPTER=path)
+    (error,) = found(configuration.adapter, ADAPTER=path)
     assert ids([error]) == ["E001"]
     assert path in error.msg
 
 
 def test_e001_leaves_adapters_alone():
     for name in ("redis", "inline", "threads", "test", "kiq_django.adapters.test.TestAdapter"):
-        assert found(checks.adapter, ADAPTER=name) == []
+        assert found(configuration.adapter, ADAPTER=name) == []
 
 
 @pytest.mark.parametrize("value", ["localhost:6379", "http://localhost", {"sentinels": []}, "nocache"])
 def test_e002_redis(value):
-    assert ids(found(checks.redis, REDIS=value)) == ["E002"]
-    assert found(checks.redis, REDIS=value, ADAPTER="inline") == []
+    assert ids(found(connection.redis, REDIS=value)) == ["E002"]
+    assert found(connection.redis, REDIS=value, ADAPTER="inline") == []
 
 
 def test_e002_has_the_remedy():
-    (error,) = found(checks.redis, REDIS="localhost:6379")
+    (error,) = found(connection.redis, REDIS="localhost:6379")
     assert "redis://localhost:6379" in error.msg
 
 
 def test_e003_settings():
-    (error,) = found(checks.settings, QUEUE=["mail"])
+    (error,) = found(configuration.settings, QUEUE=["mail"])
     assert ids([error]) == ["E003"]
     assert (error.msg, error.hint) == ("KIQ has the unknown key 'QUEUE'", "Did you mean 'QUEUES'?")
-    assert ids(found(checks.settings, WORKER={"concurrency": 0}, PREFIX=3)) == ["E003", "E003"]
+    assert ids(found(configuration.settings, WORKER={"concurrency": 0}, PREFIX=3)) == ["E003", "E003"]
 
 
 def test_e003_silences_what_depends_on_the_settings():
     for check in (*checks.ALWAYS, *checks.DEPLOYED):
-        if check is not checks.settings and check is not checks.worker_command:
+        if check is not configuration.settings and check is not project.worker_command:
             assert found(check, ADAPTER=7) == []
 
 
 def test_e003_a_feature_that_does_not_load():
-    assert ids(found(checks.features, FEATURES=["no.such.feature"])) == ["E003"]
+    assert ids(found(configuration.features, FEATURES=["no.such.feature"])) == ["E003"]
 
 
 def test_checks_of_features_run():
-    assert found(checks.features, FEATURES=[f"{__name__}.watchful"]) == [WARNING]
+    assert found(configuration.features, FEATURES=[f"{__name__}.watchful"]) == [WARNING]
 
 
 @pytest.mark.parametrize("name", ["inline", "threads", "test"])
 def test_w001_adapters_for_development(name):
-    (warning,) = found(checks.lasting_adapter, ADAPTER=name)
+    (warning,) = found(configuration.lasting_adapter, ADAPTER=name)
     assert ids([warning]) == ["W001"]
     assert name in warning.msg
-    assert found(checks.lasting_adapter, ADAPTER="redis") == []
+    assert found(configuration.lasting_adapter, ADAPTER="redis") == []
 
 
 @pytest.mark.parametrize(
@@ -107,7 +110,7 @@ def test_w001_adapters_for_development(name):
 def test_w002_a_cache_in_the_same_database(ours, theirs):
     caches = {"default": {**REDIS, "LOCATION": theirs}}
     with override_settings(CACHES=caches):
-        (warning,) = found(checks.redis, REDIS=ours)
+        (warning,) = found(connection.redis, REDIS=ours)
     assert ids([warning]) == ["W002"]
     assert "'default'" in warning.msg
     assert "secret" not in str(warning)
@@ -126,49 +129,49 @@ def test_w002_a_cache_in_the_same_database(ours, theirs):
 )
 def test_w002_other_databases_are_fine(ours, theirs):
     with override_settings(CACHES={"default": {**REDIS, "LOCATION": theirs}}):
-        assert found(checks.redis, REDIS=ours) == []
+        assert found(connection.redis, REDIS=ours) == []
 
 
 def test_w003_and_w004_tell_what_the_server_lacks(store, settings):
     kiq = {**settings.KIQ}
-    assert ids(found(checks.server, **kiq)) == ["W004"]  # the server of the tests keeps nothing
+    assert ids(found(connection.server, **kiq)) == ["W004"]  # the server of the tests keeps nothing
     store.link.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     try:
-        assert sorted(ids(found(checks.server, **kiq))) == ["W003", "W004"]
+        assert sorted(ids(found(connection.server, **kiq))) == ["W003", "W004"]
     finally:
         store.link.call("CONFIG", "SET", "maxmemory-policy", "noeviction")
 
 
 def test_w004_redis_away():
-    (warning,) = found(checks.server, REDIS="redis://:secret@127.0.0.1:1/0")
+    (warning,) = found(connection.server, REDIS="redis://:secret@127.0.0.1:1/0")
     assert ids([warning]) == ["W004"]
     assert "127.0.0.1:1" in warning.msg
     assert "secret" not in warning.msg
-    assert ids(found(checks.server, REDIS="nonsense")) == ["W004"]
-    assert found(checks.server, ADAPTER="inline") == []
+    assert ids(found(connection.server, REDIS="nonsense")) == ["W004"]
+    assert found(connection.server, ADAPTER="inline") == []
 
 
 def test_w005_a_queue_that_no_worker_serves():
-    (warning,) = found(checks.queues)
+    (warning,) = found(queues.queues)
     assert ids([warning]) == ["W005"]
     assert jobs.invoice.name in warning.msg
     assert "'mail'" in warning.msg
-    assert found(checks.queues, QUEUES=["default", "mail"]) == []
-    assert found(checks.queues, WORKER={"capsules": {"post": {"queues": ["mail"]}}}) == []
-    assert found(checks.queues, ADAPTER="inline") == []
+    assert found(queues.queues, QUEUES=["default", "mail"]) == []
+    assert found(queues.queues, WORKER={"capsules": {"post": {"queues": ["mail"]}}}) == []
+    assert found(queues.queues, ADAPTER="inline") == []
 
 
 def test_w005_follows_the_default_queue():
-    (warning,) = found(checks.queues, QUEUES=["default", "mail"], DEFAULTS={"queue": "mial"})
+    (warning,) = found(queues.queues, QUEUES=["default", "mail"], DEFAULTS={"queue": "mial"})
     assert "'mial'" in warning.msg
     assert "more" in warning.msg
     assert "Did you mean 'mail'?" in warning.hint
 
 
 def test_w007_a_command_of_another_app(monkeypatch):
-    assert list(checks.worker_command()) == []
-    monkeypatch.setattr(checks, "get_commands", lambda: {"runworker": "channels"})
-    (warning,) = checks.worker_command()
+    assert list(project.worker_command()) == []
+    monkeypatch.setattr(project, "get_commands", lambda: {"runworker": "channels"})
+    (warning,) = project.worker_command()
     assert ids([warning]) == ["W007"]
     assert "channels" in warning.msg
     assert "kiqworker" in warning.hint
@@ -190,21 +193,61 @@ def test_w008_a_pool_smaller_than_the_threads(pool, warned):
     databases = {"default": {"ENGINE": "django.db.backends.postgresql", "OPTIONS": {"pool": pool}}}
     worker = {"concurrency": 7, "capsules": {"slow": {"queues": ["pdf"], "concurrency": 3}}}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checks.django_settings, "DATABASES", databases)
-        assert ids(found(checks.database_pools, WORKER=worker)) == (["W008"] if warned else [])
+        patch.setattr(project.django_settings, "DATABASES", databases)
+        assert ids(found(project.database_pools, WORKER=worker)) == (["W008"] if warned else [])
+
+
+def test_e006_a_link_that_cannot_be_imported():
+    for side in ("client", "server"):
+        (error,) = found(configuration.middleware, MIDDLEWARE={side: ["no.such.link"]})
+        assert ids([error]) == ["E006"]
+        assert "'no.such.link'" in error.msg
+    assert found(configuration.middleware, MIDDLEWARE={"client": [f"{__name__}.found"]}) == []
+    assert found(configuration.middleware, FEATURES=["no.such.feature"]) == []  # E003 tells
+
+
+@pytest.mark.parametrize("value", ["embedded:", "embedded:/var/lib/kiq"])
+def test_w010_a_server_for_development(value):
+    assert ids(found(connection.lasting_server, REDIS=value)) == ["W010"]
+    assert found(connection.lasting_server, REDIS="redis://cache/0") == []
+    assert found(connection.lasting_server, REDIS=value, ADAPTER="inline") == []
+
+
+def test_w011_a_queue_for_retries_that_no_worker_serves(monkeypatch):
+    monkeypatch.setattr(registry, "_jobs", dict(registry.all_jobs()))
+    job(name="a", retry_queue="slwo")(lambda: None)
+    job(name="b", retry_on=[RetryOn(OSError, queue="slwo")])(lambda: None)
+    job(name="c", retry_on=[RetryOn(OSError)], retry_queue="default")(lambda: None)
+    (warning,) = found(queues.retry_queues, QUEUES=["default", "slow"])
+    assert ids([warning]) == ["W011"]
+    assert warning.msg.endswith("no worker would run them: a, b")
+    assert "Did you mean 'slow'?" in warning.hint
+    assert found(queues.retry_queues, QUEUES=["default", "slwo"]) == []
+    assert found(queues.retry_queues, ADAPTER="test") == []
+
+
+def test_every_check_is_on_its_page_and_has_a_remedy():
+    root = Path(checks.__file__).parents[2]
+    source = "".join(path.read_text() for path in (root / "kiq_django").rglob("*.py"))
+    known = set(re.findall(r"kiq_django\.([EWI]\d{3})", source)) | {"W003", "W004"}
+    rows = re.findall(
+        r"^\| `kiq_django\.(\w+)` \|(.*)\|$", (root / "docs/reference/checks.md").read_text(), re.MULTILINE
+    )
+    assert {number for number, _ in rows} == known
+    assert all(all(cell.strip() for cell in rest.split("|")) for _, rest in rows)
 
 
 def test_i001_hiredis(monkeypatch):
-    monkeypatch.setattr(checks, "find_spec", lambda name: None)
-    assert ids(found(checks.speed)) == ["I001"]
-    assert found(checks.speed, ADAPTER="inline") == []
-    monkeypatch.setattr(checks, "find_spec", lambda name: object())
-    assert found(checks.speed) == []
+    monkeypatch.setattr(connection, "find_spec", lambda name: None)
+    assert ids(found(connection.speed)) == ["I001"]
+    assert found(connection.speed, ADAPTER="inline") == []
+    monkeypatch.setattr(connection, "find_spec", lambda name: object())
+    assert found(connection.speed) == []
 
 
 def test_nothing_connects_without_deploy(monkeypatch):
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("connected"))
-    for check in (*checks.ALWAYS, checks.lasting_adapter, checks.speed):
+    for check in (*checks.ALWAYS, configuration.lasting_adapter, connection.speed):
         found(check, REDIS="redis://127.0.0.1:1/0")
 
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from kiq_django import signals
+from kiq_django.payload import Payload
 from kiq_django.worker import launcher as launchers
 from kiq_django.worker import lookout
 from kiq_django.worker.config import CapsuleConfig
@@ -129,3 +130,17 @@ def test_nothing_is_taken_once_a_worker_signs_off(start, push, store, waiting, m
     monkeypatch.setattr(fetcher._ownership, "retire", late_push_and_retire)
     assert launcher.stop(5)
     assert waiting() == [1]
+
+
+def test_a_job_that_has_expired_is_told_as_discarded(start, declare, push, store, done):
+    from kiq_django import api
+
+    declare(done.append, name="note")
+    jid = Payload.decode(push("note", 1, expires_at=1.0)).jid
+    push("note", 2)
+    start()
+    wait_for(lambda: done == [2])
+    history = wait_for(lambda: api.history(jid))
+    assert history.place == "discarded"
+    assert history.attempts[-1].error_class == "kiq_django.exceptions.Expired"
+    assert store.sets.page("dead", 0, 9) == []

@@ -227,6 +227,8 @@ def _steps(record: JobRecord | None, history: JobHistory | None) -> Iterator[Ste
         yield Step("bad", "bad", title, attempt.started_at, jobtext.short_class(attempt.error_class))
     if record:
         yield _now(record)
+        if record.payload and record.payload.expires_at:
+            yield Step("clock", "idle", _("Expires"), record.payload.expires_at)
     elif history and history.is_over:
         icon = ("ok", "ok") if history.place == "done" else ("dead", "idle")
         yield Step(*icon, str(ENDS.get(history.place, _("Ended"))), history.finished_at)

@@ -8,6 +8,7 @@ from kiq_django.exceptions import KiqError
 from kiq_django.management.kiq import (
     acl,
     actions,
+    celery_report,
     deploys,
     doctor,
     groups,
@@ -22,7 +23,22 @@ from kiq_django.management.kiq import (
 )
 from kiq_django.management.kiq.terminal import Terminal
 
-ROOMS = (overview, pending, queues, sets, actions, operations, processes, deploys, doctor, groups, health, top, acl)
+ROOMS = (
+    overview,
+    pending,
+    queues,
+    sets,
+    actions,
+    operations,
+    processes,
+    deploys,
+    doctor,
+    groups,
+    health,
+    top,
+    acl,
+    celery_report,
+)
 
 
 class Command(BaseCommand):
