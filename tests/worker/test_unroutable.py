@@ -3,7 +3,9 @@
 import pytest
 
 from kiq_django import clock
+from kiq_django import store as stores
 from kiq_django.payload import PARKED, Payload
+from kiq_django.store.queues import Entry
 from kiq_django.worker import unroutable
 from kiq_django.worker.reservation import Reservation
 from tests.support import wait_for
@@ -61,6 +63,16 @@ def test_who_does_not_serve_the_queue_leaves_it_alone(start, declare, push, stor
     wait_for(lambda: second.unroutable.ticks > 3)
     assert store.unroutable.names(["other"])
     assert len(parked_in(store)) == 1
+
+
+def test_a_queue_of_several_lists(start, declare, store, done, settings):
+    settings.KIQ = {**settings.KIQ, "QUEUES": {"bulk": {"weight": 1, "partitions": 2}}}
+    stores.get().queues.push([Entry("bulk", encoded("next", number, queue="bulk")) for number in range(6)])
+    start(queues={"bulk": 1})
+    wait_for(lambda: store.sets.count("retry") == 6)
+    assert {payload.queue for payload in parked_in(store)} == {"bulk"}
+    declare(done.append, name="next")
+    wait_for(lambda: sorted(done) == list(range(6)))
 
 
 def test_released_it_is_what_it_was(store):
