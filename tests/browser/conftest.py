@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,9 @@ def chromium() -> Iterator[Remote]:
     driver = there(sync_playwright().start)
     browser = driver.chromium.launch(executable_path=program, args=OPTIONS)
     yield browser
-    browser.close()
-    driver.stop()
+    with suppress(TimeoutError):  # it ends with us all the same
+        browser.close()
+        driver.stop()
 
 
 @pytest.fixture

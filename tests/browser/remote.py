@@ -7,17 +7,45 @@ its database, and pytest-asyncio its own loop. So tests hold stand-ins, and ever
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
-_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="playwright")
+PATIENCE = 100
+"""Seconds for one call: less than a test may take, so that a browser which says nothing more is named as such."""
+
+
+class _Thread(Thread):
+    """Does what it is given, one after the other. Unlike an executor it keeps nobody from ending when it is stuck."""
+
+    def __init__(self) -> None:
+        super().__init__(name="playwright", daemon=True)
+        self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+
+    def submit(self, call: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._work.put((future, call))
+        return future
+
+    def run(self) -> None:
+        while True:
+            future, call = self._work.get()
+            try:
+                future.set_result(call())
+            except BaseException as error:
+                future.set_exception(error)
+
+
+_thread = _Thread()
+_thread.start()
 
 
 def there(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call a function in Playwright's thread; stand-ins among the arguments become what they stand for."""
     plain = [_inside(each) for each in args]
     named = {name: _inside(each) for name, each in kwargs.items()}
-    return _stand_in(_thread.submit(function, *plain, **named).result())
+    return _stand_in(_thread.submit(lambda: function(*plain, **named)).result(PATIENCE))
 
 
 class Remote:
