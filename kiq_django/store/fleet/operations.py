@@ -30,12 +30,15 @@ class ChainWalk:
         self._read: tuple[bytes, int, bytes, Page] | None = None
 
     def measured(self) -> tuple[str, ...]:
-        """No one command can tell: see `size`."""
+        """No one key can tell: see `size`."""
         raise NotImplementedError
 
     def size(self) -> int:
         """How many jobs all have before them."""
-        return sum(int(link.send([walk.measured()])[0]) for link, walk in self._each)
+        return sum(self._size(link, *walk.measured()) for link, walk in self._each)
+
+    def _size(self, link: Link, key: str, *bounds: str) -> int:
+        return int(link.script("measure", [key], bounds)[2])
 
     def read(self, cursor: bytes, limit: int) -> Page:
         """The next jobs of the walk that it is at; past those that have ended."""
