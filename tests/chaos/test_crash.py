@@ -61,18 +61,22 @@ def expected(store, tmp_path):
 @pytest.fixture
 def doomed(store, server_url, tmp_path, nursery):
     """Start a worker that dies at a step, and see it die."""
+    started = []
 
     def died(step):
         options = ("-c", "2", "-t", "0.1", "-v", "0")
         dying = {"KIQ_CHAOS_CRASH": step}
         process = nursery.worker(server_url, tmp_path, *options, kiq={"WORKER": WORKER}, environment=dying)
+        started.append(process)
         if step in LAST_STEPS:
             wait_for(lambda: effects(tmp_path)["hold 1"], 20)
             process.send(signal.SIGTERM)
         assert process.wait() == KILLED, process.output
         wait_for(lambda: not any(name == "kiq:fetch" for name in clients(store)), what="the server to notice")
 
-    return died
+    yield died
+    for process in started:
+        process.kill()  # one that did not die shall not trouble the next
 
 
 def clients(store):

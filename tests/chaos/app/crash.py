@@ -182,7 +182,7 @@ STEPS: dict[str, Install] = {
     "inside_promote": _inside(Sets, "promote"),
     "before_transfer": _before(Sets, "transfer"),
     "after_transfer": _after(Sets, "transfer"),
-    "after_expired": _after(Working, "expired", lambda found, *args: found),
+    "after_expired": _after(Working, "leases", lambda found, *args: found[0]),
     "after_left_behind": _after(Working, "left_behind", lambda found, *args: found),
     "inside_reclaim": _inside(Working, "reclaim"),
     "before_reclaim": _before(Working, "reclaim"),
