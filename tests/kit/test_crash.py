@@ -20,7 +20,11 @@ from tests.jobsapp.jobs import record
 from tests.kit import jobs
 
 HERE = "tests/kit/jobs.py"
-pytestmark = [pytest.mark.usefixtures("kiq"), pytest.mark.django_db]
+pytestmark = [
+    pytest.mark.usefixtures("kiq"),
+    pytest.mark.django_db,
+    pytest.mark.filterwarnings("ignore:Django 2028 will not have a default mailer"),
+]
 
 
 def line_of(text):
