@@ -4,10 +4,15 @@ import statistics
 import threading
 import time
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
+from kiq_django import clock
+from kiq_django.worker import custody
+from kiq_django.worker.buffer import Buffer, Seat
 from kiq_django.worker.config import CapsuleConfig
+from kiq_django.worker.fetcher import Fetcher
 from tests.support import wait_for
 from tests.worker.conftest import encoded
 
@@ -62,6 +67,42 @@ def test_slow_jobs_that_come_after_quick_ones_wait_nowhere(start, store, run_log
         wait_for(lambda number=number: len(run_log) == 404 * (number + 1))
         waits.append(max(at - came for at, _, _ in run_log[-4:]))
     assert statistics.median(waits) < TOO_LONG
+
+
+@pytest.mark.parametrize("rate", [200, 6_000, 100_000])
+def test_what_no_thread_begins_is_back_on_its_queue_within_20_ms(store, pushed_all, waiting, monkeypatch, rate):
+    """By a clock that only the loop's own waits move, so that a busy machine shows the same.
+
+    Jobs were so quick that many are fetched ahead; then one never ends.
+    """
+    passed = [1000.0]
+
+    def wait(*args, seconds=0.0, **options):
+        passed[0] += next((arg for arg in reversed(args) if isinstance(arg, float)), seconds)
+        return False
+
+    monkeypatch.setattr(clock, "monotonic", lambda: passed[0])
+    buffer = Buffer()
+    fetcher = Fetcher(CapsuleConfig(queues={"default": 0}, concurrency=1), "test", store, buffer, lease=30, audit_every=5)
+    monkeypatch.setattr(buffer, "sleep_until_low", wait)
+    monkeypatch.setattr(custody, "time", SimpleNamespace(sleep=wait))
+    monkeypatch.setattr(fetcher._watch, "sleep", wait)
+    jobs = fetcher._custody
+    jobs._pace.rate, jobs._pace._since, jobs.finished_at = rate, passed[0], passed[0]
+    pushed_all("slow", range(600))
+    fetcher._round()
+    running, came = buffer.take(Seat()), passed[0]
+    ahead = len(buffer)
+    assert ahead == min(500, rate // 200)
+    while len(waiting()) < 599:
+        fetcher._round()
+        assert passed[0] - came < 0.020
+    assert waiting() == list(range(1, 600))
+    fetcher.finish(running)
+    fetcher.stop()
+    fetcher._round()
+    fetcher._ownership.retire()
+    fetcher._watch.close()
 
 
 def test_mixed_jobs_keep_all_threads_at_work(start, store, run_log, pushed_all):
