@@ -111,6 +111,7 @@ class Processor:
             self._fetcher.note_start()
         if definition.is_async:
             return self._submit(reservation, payload)
-        outcome = execution.run(payload, reservation.whole, self._stop_flag, definition=definition)
+        queue = reservation.part_of or reservation.queue  # `whole` in short, on the hot path
+        outcome = execution.run(payload, queue, self._stop_flag, definition=definition)
         verdict.conclude(reservation, outcome)
         return False
