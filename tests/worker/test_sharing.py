@@ -82,8 +82,8 @@ def test_what_no_thread_begins_is_back_on_its_queue_within_20_ms(store, pushed_a
         return False
 
     monkeypatch.setattr(clock, "monotonic", lambda: passed[0])
-    buffer = Buffer()
-    fetcher = Fetcher(CapsuleConfig(queues={"default": 0}, concurrency=1), "test", store, buffer, lease=30, audit_every=5)
+    buffer, capsule = Buffer(), CapsuleConfig(queues={"default": 0}, concurrency=1)
+    fetcher = Fetcher(capsule, "test", store, buffer, lease=30, audit_every=5)
     monkeypatch.setattr(buffer, "sleep_until_low", wait)
     monkeypatch.setattr(custody, "time", SimpleNamespace(sleep=wait))
     monkeypatch.setattr(fetcher._watch, "sleep", wait)
