@@ -9,22 +9,23 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from kiq_django.worker import migrations
-from tests import postgres
+from tests.outbox.postgres import USER, cluster
 from tests.support import wait_for
 from tests.worker.test_runner import Running
 
 
 @pytest.fixture(scope="module")
 def server():
-    with postgres.Database(postgres.needed()) as made:
-        yield made
+    """Settings of an empty database."""
+    with cluster() as folder:
+        yield {"ENGINE": "django.db.backends.postgresql", "NAME": USER, "USER": USER, "HOST": str(folder)}
 
 
 @pytest.fixture
 def database(server, request, django_db_blocker):
     """The default database is that server's; `param` has more of its settings."""
     former = connections.settings["default"]
-    wanted = {**former, **server.settings, "CONN_MAX_AGE": 0, **getattr(request, "param", {})}
+    wanted = {**former, **server, "CONN_MAX_AGE": 0, **getattr(request, "param", {})}
 
     def use(settings):
         connections.close_all()
