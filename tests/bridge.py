@@ -23,16 +23,26 @@ def bridged(host: str, port: int) -> Iterator[str]:
         await asyncio.start_unix_server(cross, directory / "s", backlog=1_000)
         ready.set()
 
+    async def end() -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
     def run() -> None:
         loop.create_task(serve())
         loop.run_forever()
+        loop.run_until_complete(end())
+        loop.close()
 
-    threading.Thread(target=run, daemon=True).start()
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
     ready.wait()
     try:
         yield f"unix://{directory}/s"
     finally:
         loop.call_soon_threadsafe(loop.stop)
+        thread.join()
         shutil.rmtree(directory, ignore_errors=True)
 
 
