@@ -10,6 +10,8 @@ from kiq_django.exceptions import StoreError, StoreRefused, StoreUnavailable
 from tests import faults
 from tests.conftest import server_programs
 
+pytestmark = pytest.mark.strange_keys  # plain commands are tried on keys of no kind of ours
+
 
 async def native(link):
     """The first call of a loop takes a thread."""
