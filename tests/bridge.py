@@ -14,13 +14,15 @@ def bridged(host: str, port: int) -> Iterator[str]:
     """The URL of the socket."""
     directory = Path(tempfile.mkdtemp(prefix="kiq"))
     loop, ready = asyncio.new_event_loop(), threading.Event()
+    opened: list[asyncio.StreamWriter | asyncio.Server] = []
 
     async def cross(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(host, port)
+        opened.extend((writer, back))
         await asyncio.gather(pump(reader, back), pump(there, writer))
 
     async def serve() -> None:
-        await asyncio.start_unix_server(cross, directory / "s", backlog=1_000)
+        opened.append(await asyncio.start_unix_server(cross, directory / "s", backlog=1_000))
         ready.set()
 
     async def end() -> None:
@@ -28,6 +30,9 @@ def bridged(host: str, port: int) -> Iterator[str]:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        for each in opened:
+            each.close()
+        await asyncio.gather(*(each.wait_closed() for each in opened), return_exceptions=True)
 
     def run() -> None:
         loop.create_task(serve())
