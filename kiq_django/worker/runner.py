@@ -104,11 +104,11 @@ class Runner:
         self._obey(launcher)
 
     def _await_redis(self) -> ServerInfo:
-        """Wait for as long as it takes: at boot the server is often the later one."""
+        """Wait for as long as it takes: at boot the server is often the later one. What the first of several says."""
         outage = Outage("Waiting for Redis")
         while self._keep_going():
             try:
-                info = self._store().link.info()
+                infos = [server.link.info() for server in self._store().servers()]
             except StoreRefused:
                 raise
             except StoreError as error:
@@ -116,8 +116,9 @@ class Runner:
                     raise Stopped from error
             else:
                 outage.over()
-                refuse_unusable(info)
-                return info
+                for info in infos:
+                    refuse_unusable(info)
+                return infos[0]
         raise Stopped
 
     def _await_migrations(self) -> None:

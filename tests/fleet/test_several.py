@@ -8,7 +8,9 @@ from kiq_django.exceptions import ConfigurationError
 from kiq_django.payload import Payload
 from kiq_django.store import Store, connections
 from kiq_django.store.queues import Entry
-from kiq_django.worker.config import CapsuleConfig
+from kiq_django.worker.config import CapsuleConfig, WorkerConfig
+from kiq_django.worker.os_signals import SignalPipe
+from kiq_django.worker.runner import Runner
 from tests.fleet.conftest import kiq
 from tests.support import wait_for
 
@@ -72,6 +74,16 @@ def test_one_capsule_serves_one_server(store):
         ConfigurationError, match=r"cannot serve queues of several servers .*runworker -q mail.*capsule"
     ):
         store.serving({"default": 1, "mail": 1})
+
+
+def test_every_server_has_to_be_fit_for_jobs(store, second):
+    second.link.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru", "maxmemory", "1gb")
+    runner = Runner(WorkerConfig(capsules=[]), stores.get, SignalPipe())
+    try:
+        with pytest.raises(ConfigurationError, match="throws keys away"):
+            runner.run()
+    finally:
+        second.link.call("CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "0")
 
 
 def test_an_unusable_server_of_a_queue_is_named(settings, server_url):
