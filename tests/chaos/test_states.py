@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from kiq_django import RetryOn, api, execution, job, registry
 from kiq_django.payload import Payload
 from kiq_django.store import Store
-from kiq_django.store.working import RECOVERIES_THAT_KILL
+from kiq_django.store.suspects import RECOVERIES_THAT_ISOLATE
 from kiq_django.worker import verdict
 from kiq_django.worker.poller import Poller
 from kiq_django.worker.reaper import Reaper
@@ -166,13 +166,21 @@ class States(RuleBasedStateMachine):
         counts = [self.recovered(raw) for raw in listed]
         waiting = self.store.queues.page(QUEUE, 0, 1000)
         Reaper(self.store, 5, 30).reap(QUEUE, hand.name, force=True)
-        spared = [raw for raw, count in zip(listed, counts, strict=True) if count + 1 < RECOVERIES_THAT_KILL]
+        spared = [raw for raw, count in zip(listed, counts, strict=True) if count + 1 < RECOVERIES_THAT_ISOLATE]
         assert self.store.queues.page(QUEUE, 0, 1000) == spared + waiting
         for raw in listed:
             self.excused[whose(raw)[1]] += 1
 
     def recovered(self, raw: bytes) -> int:
         return int(self.store.link.call("GET", self.store.keys.recovered(QUEUE, whose(raw)[0])) or 0)
+
+    def suspects(self) -> list[bytes]:
+        """Jobs that were taken back twice, and run alone from now on."""
+        return [raw for _, raw in self.store.suspects.held([QUEUE])]
+
+    @rule()
+    def let_a_suspect_out(self) -> None:
+        self.store.suspects.let_out([QUEUE])
 
     @rule()
     def poll(self) -> None:
@@ -193,7 +201,7 @@ class States(RuleBasedStateMachine):
     @precondition(lambda self: len(self.open) > 5)
     @rule()
     def clear(self) -> None:
-        gone = [whose(raw)[0] for raw in self.store.queues.page(QUEUE, 0, 1000)]
+        gone = [whose(raw)[0] for raw in self.store.queues.page(QUEUE, 0, 1000) + self.suspects()]
         assert api.Queue(QUEUE, self.store).clear() == len(gone)
         for jid in gone:
             del self.open[jid]
@@ -230,7 +238,7 @@ class States(RuleBasedStateMachine):
     @invariant()
     def each_is_in_one_place(self) -> None:
         sets = [raw for name in ("retry", "schedule", "dead") for raw, _ in self.store.sets.page(name, 0, 1000)]
-        raws = self.store.queues.page(QUEUE, 0, 1000) + held(self.store) + sets
+        raws = self.store.queues.page(QUEUE, 0, 1000) + held(self.store) + self.suspects() + sets
         assert Counter(whose(raw)[0] for raw in raws) == Counter(list(self.open))
 
     @invariant()
@@ -247,7 +255,8 @@ class States(RuleBasedStateMachine):
         self.poll()
         self.retry_the_dead()
         hand = self.hand()
-        while self.store.queues.sizes([QUEUE])[QUEUE]:
+        while self.store.queues.sizes([QUEUE])[QUEUE] or self.suspects():
+            self.store.suspects.let_out([QUEUE])
             hand.take()
             hand.finish()
         assert [api.Queue(QUEUE, self.store).size, api.RetrySet(self.store).size, held(self.store)] == [0, 0, []]
