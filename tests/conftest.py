@@ -43,6 +43,13 @@ def _bundled_valkey() -> str | None:
     return str(_binary.get_binary_path())
 
 
+def pytest_make_parametrize_id(config, val, argname):
+    """Names that are the same in every process of a run: no addresses, and nothing that cannot be encoded."""
+    if type(val) is object:
+        return "object"
+    return ascii(val) if isinstance(val, str) and not val.isprintable() else None
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The URL of a server of this test run alone, on a socket of its own, without persistence; or of the given one."""

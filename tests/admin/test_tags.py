@@ -21,7 +21,7 @@ def _now(monkeypatch):
         yield
 
 
-@pytest.mark.parametrize("value", HOSTILE, ids=repr)
+@pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize(
     "show", [kiq.kiq_number, kiq.kiq_compact, kiq.kiq_percent, kiq.kiq_duration, kiq.kiq_time, kiq.kiq_moment]
 )
