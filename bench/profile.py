@@ -8,23 +8,16 @@ Microseconds are those of the processor, so another program on the machine chang
 """
 
 import argparse
-import json
 import os
-import queue
 import shutil
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from bench.floors import BATCH, REPEATS, Floors, each
 from bench.load import _configure, _server
-
-BATCH = 100
-REPEATS = 15
 
 
 def main() -> None:
@@ -42,20 +35,6 @@ def main() -> None:
         server.kill()
         server.wait()
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def each(step: Callable[[], Any], jobs: int = BATCH, before: Callable[[], Any] = lambda: None) -> float:
-    """Microseconds of the processor a job, of a step that handles `jobs` at once; the best of many.
-
-    Time that passes while the thread waits, for Redis say, is not in it, and so it may be measured on a busy machine.
-    """
-    best = float("inf")
-    for _ in range(REPEATS):
-        before()
-        began = time.thread_time()
-        step()
-        best = min(best, time.thread_time() - began)
-    return best / jobs * 1e6
 
 
 class Steps:
@@ -204,109 +183,21 @@ class Steps:
 
         return each(write)
 
-    # -- floors -----------------------------------------------------------------------------------
-
-    def bare_json(self) -> float:
-        text = self.raw.decode()
-        return each(lambda: [json.loads(text) for _ in range(BATCH)])
-
-    def bare_enqueue(self) -> float:
-        def send() -> None:
-            for _ in range(BATCH):
-                pipe = self.link.client.pipeline(transaction=False)
-                pipe.sadd("queues", "default")
-                pipe.lpush("queue:default", self.raw)
-                pipe.execute()
-
-        return each(send)
-
-    def bare_push(self) -> float:
-        raws = [self.raw] * 1000
-        return each(lambda: self.link.client.lpush("queue:default", *raws), 1000)
-
-    def bare_fetch(self) -> float:
-        """The least with at-least-once: LMOVE, in pipelines."""
-
-        def move() -> None:
-            pipe = self.link.client.pipeline(transaction=False)
-            for _ in range(BATCH):
-                pipe.lmove("queue:default", "bare", "RIGHT", "LEFT")
-            pipe.execute()
-
-        return each(move, before=lambda: (self._fill(), self.link.call("DEL", "bare")))
-
-    def bare_settle(self) -> float:
-        def remove() -> None:
-            pipe = self.link.client.pipeline(transaction=False)
-            for _ in range(BATCH):
-                pipe.lrem("bare", -1, self.raw)
-            pipe.execute()
-
-        return each(remove, before=lambda: self.link.call("LPUSH", "bare", *[self.raw] * BATCH))
-
-    def bare_run(self) -> float:
-        """A context variable set and reset, the clock read twice, and the call."""
-        variable: ContextVar[Any] = ContextVar("bare", default=None)
-
-        def run() -> None:
-            for number in range(BATCH):
-                token = variable.set(number)
-                began = time.monotonic()
-                self.job(number)
-                _ = time.monotonic() - began
-                variable.reset(token)
-
-        return each(run)
-
-    def bare_hand_over(self) -> float:
-        """A job to another thread and back, by the fastest queues that Python has."""
-        to: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        back: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-        def echo() -> None:
-            while (item := to.get()) is not None:
-                back.put(item)
-
-        thread = threading.Thread(target=echo)
-        thread.start()
-
-        def send() -> None:
-            for number in range(1, BATCH + 1):
-                to.put(number)
-            for _ in range(BATCH):
-                back.get()
-
-        cost = each(send)
-        to.put(None)
-        thread.join()
-        return cost
-
-    def bare_line(self) -> float:
-        """Two lines formatted and written, a write for a batch."""
-        out = Path(os.devnull).open("w")  # noqa: SIM115
-
-        def write() -> None:
-            about = [f"{number} pid=1 tid=2 class=empty jid={number} queue=default" for number in range(BATCH)]
-            out.write("\n".join([f"{each} INFO: start" for each in about]))
-            out.write("\n".join([f"{each} elapsed={0.001:.3f} INFO: done" for each in about]))
-            out.flush()
-
-        return each(write)
-
 
 def _print(steps: Steps) -> None:
+    floors = Floors(steps.link.client, steps.raw, steps.job)
     fetched = steps.fetch()
     accepted, taken, decoded, ran, processed = (
         steps.accept(), steps.take(), steps.decode(), steps.run(), steps.process(),
     )  # fmt: skip
     settled, told = steps.settle()
     rows: list[tuple[str, float, str, float | None]] = [
-        ("a batch is fetched: pack, send, read", fetched, "LMOVE by a pipeline of redis-py", steps.bare_fetch()),
-        ("into memory, to a thread", accepted + taken, "to a thread and back by SimpleQueue", steps.bare_hand_over()),
-        ("a thread reads the payload", decoded, "json.loads", steps.bare_json()),
-        ("runs it: context, middleware, clocks, database", ran, "contextvar, clock, call", steps.bare_run()),
+        ("a batch is fetched: pack, send, read", fetched, "LMOVE by a pipeline of redis-py", floors.fetch()),
+        ("into memory, to a thread", accepted + taken, "to a thread and back by SimpleQueue", floors.hand_over()),
+        ("a thread reads the payload", decoded, "json.loads", floors.parse()),
+        ("runs it: context, middleware, clocks, database", ran, "contextvar, clock, call", floors.run()),
         ("finds, decides, hands back", processed - decoded - ran, "", None),
-        ("a batch is settled: pack, send, read", settled, "LREM by a pipeline of redis-py", steps.bare_settle()),
+        ("a batch is settled: pack, send, read", settled, "LREM by a pipeline of redis-py", floors.settle()),
         ("counts, metrics, signals", told, "", None),
     ]
     print("| step of a job | µs | floor | µs |\n| --- | ---: | --- | ---: |")
@@ -315,10 +206,10 @@ def _print(steps: Steps) -> None:
     total, least_of_all = sum(row[1] for row in rows), sum(row[3] or 0 for row in rows)
     print(f"| **all** | **{total:.2f}** | | **{least_of_all:.2f}** |")
     print(f"| Redis itself, for fetch and settle | {steps.in_redis:.2f} | | |")
-    print(f"| two log lines | {steps.lines():.2f} | format and write | {steps.bare_line():.2f} |")
-    one, bare = steps.enqueue_one(), steps.bare_enqueue()
+    print(f"| two log lines | {steps.lines():.2f} | format and write | {floors.line():.2f} |")
+    one, bare = steps.enqueue_one(), floors.enqueue()
     print(f"| enqueue one | {one:.2f} | SADD, LPUSH by a pipeline of redis-py | {bare:.2f} |")
-    print(f"| enqueue 1,000 at once | {steps.enqueue_many():.2f} | one LPUSH by redis-py | {steps.bare_push():.2f} |")
+    print(f"| enqueue 1,000 at once | {steps.enqueue_many():.2f} | one LPUSH by redis-py | {floors.push():.2f} |")
 
 
 if __name__ == "__main__":
