@@ -200,7 +200,6 @@ def test_a_job_that_holds_the_interpreter_is_not_taken_for_dead(store, survivor,
     assert recoveries(store) == []
 
 
-@pytest.mark.xfail(strict=True, reason="recoveries are counted for every job in flight, guilty or not")
 def test_the_innocent_do_not_die_with_a_killer(store, survivor, worker, push, tmp_path):
     push("suicide", 0)
     for number in (1, 2):
