@@ -66,6 +66,12 @@ class Suspects:
         random.shuffle(having)
         return next((queue for queue in having if self._try(queue, out, places)), "")
 
+    def is_out(self) -> bool:
+        """Whether one that was let out waits or runs, as things are now."""
+        raw, places = self._out()
+        asked = [("LPOS", spelled(place), raw, "RANK", -1, "MAXLEN", REACH) for place in places]
+        return any(index is not None for index in self._link.send(asked, tolerant=True)) if asked else False
+
     def _try(self, queue: str, out: bytes, places: Sequence[str]) -> bool:
         keys = self._keys
         names = [keys.suspect_out(), keys.suspects(queue), keys.queue(queue), keys.paused(queue), *places]

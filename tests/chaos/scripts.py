@@ -87,6 +87,14 @@ class RealScripts:
         jobs = [(raw.encode(), raw[0], raw.encode()) for raw in raws]
         return self._store.working.reclaim(QUEUE, owner, jobs)
 
+    def _isolate(self, owner: str, raws: tuple[str, ...]) -> int:
+        return self._store.suspects.isolate(QUEUE, owner, [(raw.encode(), raw[0]) for raw in raws], LONG)
+
+    def _let_out(self, out: str, owners: tuple[str, ...]) -> bool:
+        keys = self._store.keys
+        places = [keys.queue(QUEUE), *(keys.working(QUEUE, owner) for owner in owners)] if out else []
+        return self._store.suspects._try(QUEUE, out.encode(), places)
+
     def _due(self) -> tuple[str, ...]:
         return tuple(sorted(raw.decode() for raw in self._store.sets.due("retry", 100)))
 
@@ -106,6 +114,8 @@ class RealScripts:
         commands += [("ZADD", keys.owners(QUEUE), ends[lease], owner) for owner, lease in redis.owners]
         commands += [("ZADD", keys.job_set("retry"), now - 10, raw) for raw in redis.retry]
         commands += [("ZADD", keys.job_set("dead"), now - 10, raw) for raw in redis.dead]
+        commands += [("RPUSH", keys.suspects(QUEUE), *redis.suspects)] if redis.suspects else []
+        commands += [("HSET", keys.suspect_out(), "queue", QUEUE, "raw", redis.out)] if redis.out else []
         commands += [("SET", keys.recovered(QUEUE, job), times, "EX", 1000) for job, times in redis.recovered]
         self._store.link.send(commands)
 
@@ -115,7 +125,12 @@ class RealScripts:
         texts: dict[str, tuple[str, ...]] = {}
         for name in names - {keys.owners(QUEUE)}:
             kind = call("TYPE", name)
-            commands = {b"list": ("LRANGE", name, 0, -1), b"zset": ("ZRANGE", name, 0, -1), b"string": ("MGET", name)}
+            commands = {
+                b"list": ("LRANGE", name, 0, -1),
+                b"zset": ("ZRANGE", name, 0, -1),
+                b"string": ("MGET", name),
+                b"hash": ("HMGET", name, "raw"),
+            }
             texts[name] = tuple(text.decode() for text in call(*commands[kind]))
         working, recovered = keys.working(QUEUE, ""), keys.recovered(QUEUE, "")
         redis = Redis(
@@ -124,6 +139,8 @@ class RealScripts:
             dead=tuple(sorted(texts.pop(keys.job_set("dead"), ()))),
             owners=tuple(sorted((owner, self._lease(end)) for owner, end in self._store.working.owners(QUEUE).items())),
             working=tuple(sorted((n.removeprefix(working), texts.pop(n)) for n in names if n.startswith(working))),
+            suspects=texts.pop(keys.suspects(QUEUE), ()),
+            out="".join(texts.pop(keys.suspect_out(), ())),
             recovered=tuple(sorted((n.removeprefix(recovered), int(*texts.pop(n))) for n in names if recovered in n)),
         )
         assert not texts, f"keys that nobody expects: {texts}"

@@ -33,6 +33,7 @@ def jump(store, tmp_path, monkeypatch):
     monkeypatch.setattr(scripts, "FOLDER", folder)
     scripts.load.cache_clear()
     yield lambda seconds: store.link.call("SET", JUMP, seconds)
+    store.link.call("DEL", JUMP)
     monkeypatch.undo()
     scripts.load.cache_clear()
 
@@ -72,7 +73,7 @@ def test_the_jobs_of_the_dead_do_not_wait_until_the_clock_has_caught_up(store, j
     jump(-DAY)
     survivor(lease=0.4)
     wait_for(lambda: effects(tmp_path)["end 1"], 0.4 * reaper.ADRIFT + 10, "the job of the dead")
-    assert not left(store)
+    wait_for(lambda: not left(store), what="its end to be stored")
 
 
 def test_who_has_a_longer_lease_than_others_and_renews_it_is_alive(store):

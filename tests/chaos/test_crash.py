@@ -23,13 +23,14 @@ WORKER = {"heartbeat": 0.2, "lease": 30, "poll_interval": 0.1}
 TOUCHED = range(10)
 LATER = range(100, 103)
 ORPHANS = range(200, 203)
+SUSPECTS = range(300, 302)
 FAILING = range(2)
 UNREADABLE = [b"{on the queue", b'["a list"]', b"{on the schedule"]
 
 
-def encoded(name, number):
+def encoded(name, number, queue=QUEUE):
     module = "tests.chaos.app.jobs" if name == "hold" else "tests.acceptance.app.jobs"
-    made = payload.Payload.new(f"{module}.{name}", [number], {}, queue=QUEUE, retry=True, now=1.5)
+    made = payload.Payload.new(f"{module}.{name}", [number], {}, queue=queue, retry=True, now=1.5)
     return made.encode()
 
 
@@ -49,13 +50,24 @@ def expected(store, tmp_path):
     store.queues.push([Entry(QUEUE, raw) for raw in orphans])
     store.working.register("gone:1:a", [QUEUE], 0)
     assert len(store.working.turn([], "gone:1:a", [QUEUE], 99).taken) == len(orphans)
+    suspicious(store)
     store.queues.push([Entry(QUEUE, encoded("touch", number)) for number in TOUCHED])
     store.queues.push([Entry(QUEUE, encoded("fail", number)) for number in FAILING])
     store.queues.push([Entry(QUEUE, encoded("touch", number), clock.now() + 1) for number in LATER])
     first, second, scheduled = UNREADABLE
     store.queues.push([Entry(QUEUE, first), Entry(QUEUE, second), Entry(QUEUE, scheduled, 1.0)])
-    touched = {f"touch {number}": 1 for number in (*TOUCHED, *LATER, *ORPHANS)}
+    touched = {f"touch {number}": 1 for number in (*TOUCHED, *LATER, *ORPHANS, *SUSPECTS)}
     return Counter({**touched, **{f"fail {number}": 2 for number in FAILING}})
+
+
+def suspicious(store):
+    """Jobs in the hands of a dead worker for the second time, on a queue that the doomed does not serve."""
+    raws = [encoded("touch", number, "critical") for number in SUSPECTS]
+    store.queues.push([Entry("critical", raw) for raw in raws])
+    store.working.register("gone:1:b", ["critical"], 0)
+    assert len(store.working.turn([], "gone:1:b", ["critical"], 99).taken) == len(raws)
+    for raw in raws:
+        store.link.call("SET", store.keys.recovered("critical", payload.Payload.decode(raw).jid), 1, "EX", 99)
 
 
 @pytest.fixture
@@ -64,7 +76,7 @@ def doomed(store, server_url, tmp_path, nursery):
     started = []
 
     def died(step):
-        options = ("-c", "2", "-t", "0.1", "-v", "0")
+        options = ("-q", QUEUE, "-c", "2", "-t", "0.1", "-v", "0")
         dying = {"KIQ_CHAOS_CRASH": step}
         process = nursery.worker(server_url, tmp_path, *options, kiq={"WORKER": WORKER}, environment=dying)
         started.append(process)

@@ -32,10 +32,11 @@ def outbox(settings) -> Any:
 
 @pytest.fixture
 def waiting(store) -> Callable[..., list[Any]]:
-    """First arguments of the jobs that wait on a queue, the next to run first."""
+    """First arguments of the jobs that wait on a queue, the next to run first; of several lists sorted."""
 
     def look(queue: str = "default") -> list[Any]:
-        return [json.loads(raw)["args"][0] for raw in store.queues.page(queue, 0, 10_000)]
+        found = [json.loads(raw)["args"][0] for raw in store.queues.page(queue, 0, 10_000)]
+        return found if len(store.lists(queue)) == 1 else sorted(found)
 
     return look
 

@@ -47,7 +47,7 @@ class Fleet(Store):
         self.results = FleetResults(atlas, servers)
         self.tasks = FleetTasks(atlas, servers)
         self.deliveries = FleetDeliveries(atlas, servers)
-        self.suspects = FleetSuspects(atlas)
+        self.suspects = FleetSuspects(atlas, servers)
         self.groups = FleetGroups(atlas, servers)
         self.operations = FleetOperations(atlas, servers, sets)
         self.processes = processes = FleetProcesses(servers)

@@ -1,17 +1,24 @@
-"""Suspects of several islands: one at a time on each."""
+"""Suspects of several islands: one at a time over those that a reaper looks after."""
 
+import random
 from collections.abc import Iterator, Sequence
 
 from kiq_django.store.fleet.atlas import Atlas
+from kiq_django.store.fleet.server import Server
 from kiq_django.store.island import Store
 from kiq_django.store.suspects import Suspects
 
 
 class FleetSuspects(Suspects):
-    """Each list keeps its own where it lies."""
+    """Each list keeps its own where it lies.
 
-    def __init__(self, atlas: Atlas) -> None:
+    That one is out on some island is seen before another is let out on the next, not in one step with it: two reapers
+    that look within the same milliseconds may let out two.
+    """
+
+    def __init__(self, atlas: Atlas, servers: Sequence[Server]) -> None:
         self._atlas = atlas
+        self._servers = servers
 
     def isolate(
         self, queue: str, owner: str, jobs: Sequence[tuple[bytes, str]], window: int, *, force: bool = False
@@ -25,11 +32,19 @@ class FleetSuspects(Suspects):
         return found
 
     def held(self, queues: Sequence[str]) -> list[tuple[str, bytes]]:
-        return [pair for island, names in self._by_island(queues) for pair in island.suspects.held(names)]
+        found = [pair for island, names in self._by_island(queues) for pair in island.suspects.held(names)]
+        return [(self._atlas.whole(name), raw) for name, raw in found]
 
     def let_out(self, queues: Sequence[str]) -> str:
-        found = [island.suspects.let_out(names) for island, names in self._by_island(queues)]
-        return next(filter(None, found), "")
+        places = list(self._by_island(queues))
+        having = [(island, names) for island, names in places if island.suspects.sizes(names)]
+        if not having or any(island.suspects.is_out() for island, _ in places):
+            return ""
+        random.shuffle(having)
+        return next(filter(None, (island.suspects.let_out(names) for island, names in having)), "")
+
+    def is_out(self) -> bool:
+        return any(island.suspects.is_out() for island in self._atlas.islands(self._servers))
 
     def _by_island(self, queues: Sequence[str]) -> Iterator[tuple[Store, list[str]]]:
         """A queue with partitions is all its lists; a list is itself."""

@@ -10,6 +10,7 @@ from kiq_django.store.counters import Counters
 from kiq_django.store.link import Link
 from kiq_django.store.processes import Processes
 from kiq_django.store.sets import Sets
+from kiq_django.store.suspects import Suspects
 from kiq_django.store.waiters import Waiters
 from kiq_django.store.working import Working
 from kiq_django.worker import verdict
@@ -187,6 +188,10 @@ STEPS: dict[str, Install] = {
     "inside_reclaim": _inside(Working, "reclaim"),
     "before_reclaim": _before(Working, "reclaim"),
     "after_reclaim": _after(Working, "reclaim"),
+    "before_isolate": _before(Suspects, "isolate"),
+    "after_isolate": _after(Suspects, "isolate", lambda number, *args, **kwargs: number),
+    "inside_let_out": _inside(Suspects, "let_out"),
+    "after_let_out": _after(Suspects, "let_out", lambda queue, *args: queue),
     "before_renew": _before(Working, "renew"),
     "after_renew": _after(Working, "renew"),
     "before_beat": _before(Processes, "beat"),

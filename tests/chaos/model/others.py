@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.chaos.model.party import Party, Step, short, spent
-from tests.chaos.model.redis import ENDED, LIVE, Call
+from tests.chaos.model.redis import ENDED, LIVE, RECOVERIES_THAT_ISOLATE, Call
 from tests.chaos.model.state import BACK, TAKEN, Held, Look, State
 
 
@@ -41,6 +41,9 @@ class Others(Party):
             _, raws = self._store.run(state.redis, ("lrange", owner))
             seen = state.with_look(number, Look("ended", owner, raws))
             yield Step(f"s{number} finds {owner} ended, with {short(raws)}", True, seen)
+        if state.redis.suspects:
+            known = tuple(owner for owner, _ in state.redis.owners)
+            yield Step(f"s{number} sees suspects", True, state.with_look(number, Look("out", state.redis.out, known)))
         _, due = self._store.run(state.redis, ("due",))
         if due and "pop then push" in self._bugs:
             after, raw = self.run(state, ("pop_due",))
@@ -52,17 +55,28 @@ class Others(Party):
         """What was seen may be out of date by now. Whether an answer comes is all one: nothing depends on it."""
         blind = state.with_look(number, None)
         call: Call = ("promote", look.raws)
+        following = blind
         if look.kind == "popped":
             call = ("push", look.raws[0])
             yield Step(f"s{number} dies", True, blind)
-        elif look.kind == "ended":
+        elif look.kind == "out":
+            call = ("let_out", look.owner, look.raws)
+        elif look.kind == "ended" and self._second(state, look):
+            call = ("isolate", look.owner, look.raws)
+            following = state.with_look(number, look._replace(kind="parted"))
+        elif look.kind in ("ended", "parted"):
             call = ("reclaim", look.owner, look.raws)
         what = f"s{number}: {short(call)}"
-        after, answer = self.run(blind, call)
+        after, answer = self.run(following, call)
         yield Step(f"{what} = {short(answer)}", True, after)
         if state.budget.late:
             late = tuple(sorted((*state.late, call)))
             yield Step(f"{what}: given up, under way", False, spent(blind, "late")._replace(late=late))
+
+    def _second(self, state: State, look: Look) -> bool:
+        """Something is to be set apart. Else that step is left out: it would mark the lease, as the next one does."""
+        times = dict(state.redis.recovered)
+        return any(times.get(raw[0]) == RECOVERIES_THAT_ISOLATE - 1 for raw in look.raws)
 
     # -- what nobody does -------------------------------------------------------------------------
 

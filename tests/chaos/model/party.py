@@ -54,7 +54,7 @@ class Party:
     def run(self, state: State, call: Call) -> tuple[State, Any]:
         """Run a script, and note what it excuses, and if it did what it must not."""
         redis, answer = self._store.run(state.redis, call)
-        if call[0] == "reclaim" and answer is not None:
+        if call[0] in ("isolate", "reclaim") and redis.lease(call[1]) == REAPED:
             if state.redis.lease(call[1]) == LIVE:
                 state = state._replace(broken="a lease in force was not respected")
             if state.redis.lease(call[1]) != REAPED:  # who was reaped before can have nothing in flight
@@ -88,7 +88,9 @@ def aged(state: State, number: int) -> State:
     name = f"w{number}"
     used = {owner for owner, _ in (*state.redis.owners, *state.redis.working, *state.waits)}
     used |= {held.owner for worker in state.workers for held in worker.memory}
-    used |= {call[1] for call in state.late} | {look.owner for look in state.looks if look}
+    used |= {call[1] for call in state.late} | {
+        name for look in state.looks if look for name in (look.owner, *look.raws)
+    }
     old = next(f"{name}.{n}" for n in range(9) if f"{name}.{n}" not in used)
 
     def renamed(value: Any) -> Any:

@@ -40,7 +40,8 @@ class Processes(Party):
                 yield Step(f"w{number} gives {held.raw} back", False, back)
         for held in worker.at(RUNNING):
             if held.raw[0] in self._killers:
-                killed = self._gone(state, number).counted("runs", held.raw, -1)
+                neighbours = state._replace(excused=state.excused + len(worker.at(*BEGUN)) - 1)
+                killed = self._gone(neighbours, number).counted("runs", held.raw, -1)
                 yield Step(f"{held.raw} kills w{number}", True, killed)
                 continue
             yield Step(f"w{number} ends {held.raw}", True, moved(state, number, held, ACK).marked("done", held.raw))

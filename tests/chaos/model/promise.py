@@ -37,7 +37,8 @@ def swept(state: State) -> State:
     waiting = {wait.owner for wait in state.waits}
     living = {worker.name for worker in state.workers}
     state = state._replace(workers=tuple(_without_stolen(worker, redis, waiting) for worker in state.workers))
-    named = living | waiting | {call[1] for call in state.late} | {look.owner for look in state.looks if look}
+    named = living | waiting | {call[1] for call in state.late}
+    named |= {name for look in state.looks if look for name in (look.owner, *look.raws)}
     named |= {held.owner for worker in state.workers for held in worker.memory}
     for owner, lease in redis.owners:
         if lease == LIVE and owner not in living:

@@ -7,7 +7,7 @@ the retry set is due.
 from typing import Any, NamedTuple
 
 LIVE, ENDED, REAPED = "live", "ended", "reaped"
-RECOVERIES_THAT_KILL = 3
+RECOVERIES_THAT_ISOLATE, RECOVERIES_THAT_KILL = 2, 3
 
 Call = tuple[Any, ...]
 """Name of a function below, and its arguments."""
@@ -25,6 +25,10 @@ class Redis(NamedTuple):
     dead: tuple[str, ...] = ()
     recovered: tuple[tuple[str, int], ...] = ()
     """By job."""
+    suspects: tuple[str, ...] = ()
+    """The tail is let out next."""
+    out: str = ""
+    """The suspect that was let out."""
 
     def held(self, owner: str) -> tuple[str, ...]:
         """The working list of an owner."""
@@ -38,7 +42,7 @@ class Redis(NamedTuple):
     def places(self) -> list[str]:
         """The id of each payload, once for each place where it lies."""
         listed = [raw for _, raws in self.working for raw in raws]
-        return [raw[0] for raw in (*self.queue, *listed, *self.retry, *self.dead)]
+        return [raw[0] for raw in (*self.queue, *listed, *self.retry, *self.dead, *self.suspects)]
 
     def with_list(self, owner: str, raws: tuple[str, ...]) -> "Redis":
         return self._replace(working=_put(self.working, owner, raws or None))
@@ -127,6 +131,33 @@ class Scripts:
         return redis, tuple(
             owner for owner, lease in redis.owners if lease == ENDED or (lease == REAPED and redis.held(owner))
         )
+
+    def isolate(self, redis: Redis, owner: str, raws: tuple[str, ...]) -> tuple[Redis, int]:
+        """The newest first. Answers how many were set apart: those to which that happens for the second time."""
+        if redis.lease(owner) == LIVE:
+            return redis, 0
+        redis = redis.with_lease(owner, REAPED)
+        apart = 0
+        for raw in raws:
+            times = dict(redis.recovered).get(raw[0], 0) + 1
+            listed = redis.held(owner)
+            if times == RECOVERIES_THAT_ISOLATE and raw in listed:
+                redis = redis.with_list(owner, _without_first(listed, raw))
+                recovered = _put(redis.recovered, raw[0], times)
+                redis = redis._replace(recovered=recovered, suspects=(*redis.suspects, raw))
+                apart += 1
+        return redis, apart
+
+    def let_out(self, redis: Redis, out: str, owners: tuple[str, ...]) -> tuple[Redis, bool]:
+        """The next one, when the one that is out lies neither on the queue nor with these owners. Answers whether."""
+        is_there = redis.out != out or any(out in raws for raws in (redis.queue, *map(redis.held, owners)))
+        if is_there and redis.out and "suspects run together" not in self._bugs:
+            return redis, False
+        redis = redis if is_there else redis._replace(out="")
+        if not redis.suspects:
+            return redis, False
+        *rest, raw = redis.suspects
+        return redis._replace(suspects=tuple(rest), queue=(*redis.queue, raw), out=raw), True
 
     def reclaim(self, redis: Redis, owner: str, raws: tuple[str, ...]) -> tuple[Redis, str | None]:
         """The newest first. Answers 1 for each that went back, 2 buried, 0 gone; None when the lease is in force."""

@@ -33,9 +33,12 @@ class Look(NamedTuple):
     """What a reaper or a poller has read, and acts upon next."""
 
     kind: str
-    """`ended`: an owner's lease. `due`: jobs of the retry set. `popped`: the same, with the bug `pop then push`."""
+    """`ended`: an owner's lease. `parted`: the same, and its suspects are set apart. `due`: jobs of the retry set.
+    `popped`: the same, with the bug `pop then push`. `out`: that suspects wait."""
     owner: str
+    """With `out` the payload of the suspect that is out."""
     raws: tuple[str, ...]
+    """With `out` the owners with whom it may be."""
 
 
 class Worker(NamedTuple):

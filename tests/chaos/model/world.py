@@ -30,12 +30,13 @@ class World:
             store: what runs scripts.
             threads: jobs that a worker runs at once.
             waiters: idle workers wait in a blocked fetch too.
-            killers: ids of jobs that kill the worker that runs them.
+            killers: ids of jobs that kill the worker that runs them; with no other fault no other job may be buried.
             eager: a thread begins a job as soon as it is there; else it may take its time.
             in_halves: others may come between the two scripts of a turn.
             bugs: what is done wrong on purpose.
         """
         self._threads = threads
+        self._killers = killers
         self._eager = eager
         fetchers = Fetchers(store, bugs, threads, waiters, in_halves)
         self._processes = Processes(store, bugs, threads, killers, fetchers.room)
@@ -66,7 +67,12 @@ class World:
         """Everything that may happen next."""
         for party in self._parties:
             for what, ordinary, after in party.steps(state):
-                yield Step(what, ordinary, self._begun(after) if self._eager else after)
+                after = self._begun(after) if self._eager else after
+                yield Step(what, ordinary, self._judged(after) if self._killers else after)
+
+    def _judged(self, state: State) -> State:
+        is_innocent = any(raw[0] not in self._killers for raw in state.redis.dead)
+        return state._replace(broken="an innocent is buried") if is_innocent else state
 
     def _begun(self, state: State) -> State:
         """Threads are quick to begin what is there for them."""

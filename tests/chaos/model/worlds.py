@@ -11,6 +11,7 @@ LOST = "a job is lost"
 TWICE = "a job lies in two places"
 EXTRA = "more extra runs than jobs were in flight"
 DISRESPECT = "a lease in force was not respected"
+BURIED = "an innocent is buried"
 LIE = "an end is told, and the job is still there"
 
 
@@ -57,6 +58,7 @@ SMALL = {
     "a late request and a job given back": setting(queued=1, late=1, back=1, rules=LAZY),
     "a late request and a stop": setting(queued=1, late=1, stop=1),
     "a job that kills": setting(rules={"killers": "a"}),
+    "a job that kills beside another": setting(rules={"killers": "a", "threads": 2}),
 }
 """Seconds each."""
 LARGE = {
@@ -96,6 +98,7 @@ BUGS: dict[str, tuple[Setting, set[str]]] = {
     "promotes what is gone": (setting(queued=0, scheduled=1, services=2), {TWICE}),
     "back before off": (setting(crash=1, services=2), {TWICE}),
     "recoveries are not counted": (setting(rules={"killers": "a"}), {GHOSTS}),
+    "suspects run together": (setting(rules={"killers": "a", "threads": 2}), {BURIED}),
     "ends are not sent again": (setting(loss=1), {EXTRA}),
     "doubt is taken for stored": (setting(loss=1, stall=1), {LIE}),
     "adopts what runs": (setting(), {EXTRA}),
