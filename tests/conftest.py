@@ -50,6 +50,15 @@ def pytest_make_parametrize_id(config, val, argname):
     return ascii(val) if isinstance(val, str) and not val.isprintable() else None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable(config, report):
+    """What tests log may be no text that can be sent from one process of a run to another."""
+    data = yield
+    if data and data.get("sections"):
+        data["sections"] = [[name, text.encode(errors="backslashreplace").decode()] for name, text in data["sections"]]
+    return data
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The URL of a server of this test run alone, on a socket of its own, without persistence; or of the given one."""
