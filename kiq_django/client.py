@@ -109,7 +109,7 @@ def push(payload: Payload, *, on_commit: bool, care: Care = PLAIN) -> Handle:
         StoreError: Redis did not take it; with an outbox it waits there instead.
     """
     if care.bound:
-        _admit(care)
+        admit(care)
     if on_commit and transactions.open_connections():
         _hold([payload], care)
         return _handle(payload)
@@ -137,14 +137,14 @@ def push_many(payloads: Iterable[Payload], ids: JidRange, *, on_commit: bool, ca
         The same as `push`. Slices that are gone stay gone.
     """
     result = JobIds(ids)
-    _admit(care)
+    admit(care)
     if on_commit and transactions.open_connections():
         _hold(list(payloads), care)
         return result
     count, care = 0, care if on_commit else _without_outbox(care)
     for part in slices(payloads):
         if count:
-            _admit(care)
+            admit(care)
         for index, pushed in enumerate(_deliver(part, care), count):
             if pushed is None:
                 result._veto(index)
@@ -157,8 +157,13 @@ def _without_outbox(care: Care) -> Care:
     return replace(care, outbox=False) if care.outbox else care
 
 
-def _admit(care: Care) -> None:
-    """Ask a queue with a limit for room; in a transaction when the job is enqueued, since after the commit is late."""
+def admit(care: Care) -> None:
+    """Ask a queue with a limit for room; in a transaction when the job is enqueued, since after the commit is late.
+
+    Raises:
+        QueueFull: it has none.
+        StoreError: it is not known, and no outbox will take the job.
+    """
     if care.bound is None:
         return
     try:
@@ -166,12 +171,12 @@ def _admit(care: Care) -> None:
     except QueueFull:
         raise
     except StoreError:
-        if not _is_kept(care):  # the outbox takes what Redis cannot
+        if not is_kept(care):  # the outbox takes what Redis cannot
             raise
 
 
-def _is_kept(care: Care) -> bool:
-    """What is lost with the process anyway needs no row that outlives it."""
+def is_kept(care: Care) -> bool:
+    """Whether it goes by way of the outbox: what is lost with the process anyway needs no row that outlives it."""
     return care.outbox and adapters.get().persistent
 
 
@@ -179,7 +184,7 @@ def _hold(payloads: Sequence[Payload], care: Care) -> None:
     payloads = [plugins.stamped(payload) for payload in payloads]
     for payload in payloads:
         refuse_unusable(payload)
-    if _is_kept(care):
+    if is_kept(care):
         from kiq_django.outbox import sending  # models, which cannot be imported before the apps are
 
         transactions.hold(payloads, sending.enter(payloads, care.replicas))
@@ -199,7 +204,7 @@ def _flush_all(replicas: int, payloads: Sequence[Payload]) -> None:
 
 
 def _deliver(payloads: Sequence[Payload], care: Care) -> Sequence[Payload | None]:
-    if _is_kept(care):
+    if is_kept(care):
         from kiq_django.outbox import sending
 
         return sending.deliver_or_keep(payloads, care.replicas)

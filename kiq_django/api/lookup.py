@@ -182,7 +182,7 @@ class _Quest:
 
     def _suspected(self) -> JobRecord | None:
         """Those that wait to be let out one at a time."""
-        jobs = (JobRecord(raw, "queue", queue=queue) for queue, raw in self._store.suspects.held(self._queues))
+        jobs = (JobRecord.suspect(raw, queue) for queue, raw in self._store.suspects.held(self._queues))
         return next(filter(self._is_it, jobs), None)
 
     def _near(self, came: float | None = None) -> Iterator[JobRecord | None]:

@@ -116,6 +116,22 @@ def pause_text(line: Line) -> str:
     return _("%(pause)s: %(reason)s") % {"pause": text, "reason": cut(str(reason))} if reason else text
 
 
+def suspects(line: Line) -> Iterator[Point]:
+    """Are jobs held back because workers died with them?"""
+    if not line.suspects:
+        return
+    text = ngettext(
+        "%(count)s job is held back, because two workers died that had it: such jobs run one at a time",
+        "%(count)s jobs are held back, because two workers died that had them: such jobs run one at a time",
+        line.suspects,
+    )
+    remedy = _(
+        "Each comes to the front of the queue when the one before it has ended; whose worker dies again goes to the dead "
+        "set. Look what killed the workers: memory, or a library that crashes"
+    )
+    yield bad("warn", "suspects", text % {"count": figure(line.suspects)}, ("set", "dead"), remedy=remedy)
+
+
 def event_loop(line: Line, members: Sequence[Member]) -> Iterator[Point]:
     """Is there a place for an `async def` job? By the limit of our own settings: processes do not tell theirs."""
     definition = routing.find(line.next.payload) if line.next and line.next.payload else None

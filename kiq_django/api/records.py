@@ -29,6 +29,9 @@ class JobRecord:
 
     actions: frozenset[Action] = frozenset()
 
+    is_suspect = False
+    """It waits in its queue to run when no other such job does: two workers died that had it."""
+
     def __init__(self, raw: bytes, place: Place, *, queue: str | None = None, at: float | None = None) -> None:
         self.raw = raw
         """The bytes as they are in Redis: the identity of the job there."""
@@ -36,6 +39,13 @@ class JobRecord:
         self.at = at
         """Epoch seconds: when the job is due (`schedule`, `retry`), died (`dead`) or began (`running`)."""
         self._queue = queue
+
+    @classmethod
+    def suspect(cls, raw: bytes, queue: str) -> "JobRecord":
+        """A job that is held back."""
+        record = cls(raw, "queue", queue=queue)
+        record.is_suspect = True
+        return record
 
     # -- reading ----------------------------------------------------------------------------------
 

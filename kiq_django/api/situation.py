@@ -28,6 +28,8 @@ class Line:
     paused: bool
     note: Mapping[str, Any]
     """`by`, `reason` and `at` (epoch seconds) of the pause; empty when another program paused it."""
+    suspects: int = 0
+    """Jobs that wait to run one at a time, where they were looked for; not part of `size`."""
 
     @property
     def latency(self) -> float:
@@ -120,7 +122,8 @@ def _by_queue(servants: Iterable[tuple[T, Iterable[str]]]) -> Mapping[str, Seque
 def _line(name: str, names: glance.Names, lines: glance.Lines) -> Line:
     raw = lines.next.get(name)
     record = None if raw is None else JobRecord(raw, "queue", queue=name)
-    return Line(name, lines.sizes[name], record, name in names.paused, names.paused.get(name, {}))
+    paused, note = name in names.paused, names.paused.get(name, {})
+    return Line(name, lines.sizes[name], record, paused, note, lines.suspects.get(name, 0))
 
 
 def _member(process: Process, lines: glance.Lines) -> Member:

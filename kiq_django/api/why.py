@@ -23,7 +23,7 @@ from kiq_django.store import Store
 
 BESIDE = frozenset({"clock", "unknown_job", "unreadable_job", "redis_memory"})
 """Codes of what is wrong, and does not keep a queue from moving."""
-SLOWED = BESIDE | {"threads_busy", "low_share", "starved", "loop_full", "redis_full"}
+SLOWED = BESIDE | {"suspects", "threads_busy", "low_share", "starved", "loop_full", "redis_full"}
 """Codes of what does not stop it either."""
 
 
@@ -75,6 +75,8 @@ def why_job(record: JobRecord | None, store: Store | None = None, *, usual: Usua
     if record.place == "dead":
         return _job(job_points.dead(record))
     try:
+        if record.is_suspect:
+            return _held_back(record, look(store, into=()))
         if record.place == "queue":
             return _queued(record, store or stores.get(), usual or {})
         if explain := job_points.PLACES.get(record.place):
@@ -90,6 +92,12 @@ def _queued(record: JobRecord, store: Store, usual: Usual) -> Answer:
     if state.code == "gone":
         return _job([state])
     return _job([state, *_queue(record.queue, look(store, into=[record.queue]), None, usual).points])
+
+
+def _held_back(record: JobRecord, situation: Situation) -> Answer:
+    line = situation.lines.get(record.queue)
+    pause = [queue_points.pause(line)] if line and line.paused else []
+    return _job([job_points.suspect(record), *pause])
 
 
 def _job(points: Sequence[Point]) -> Answer:
@@ -120,6 +128,7 @@ def _queue_points(line: Line, situation: Situation, flow: Moving | None, usual: 
     yield from _existence(line, situation)
     yield queue_points.serving(line.name, situation)
     yield queue_points.pause(line)
+    yield from queue_points.suspects(line)
     yield redis_points.refusal(situation.box) or good("redis_writable", _("Redis takes writes"))
     yield from crew_points.turn(line.name, crews, situation)
     yield from crew_points.threads(line.name, crews, usual)
@@ -139,7 +148,7 @@ def _existence(line: Line, situation: Situation) -> Iterator[Point]:
         remedy = _("Did you mean “%(queue)s”?") % {"queue": near[0]} if near else ""
         text = _("nobody ever pushed a job to it, and nobody serves it")
         yield bad("warn", "no_queue", text, *(("queue", name) for name in near), remedy=remedy)
-    elif line.size == 0:
+    elif line.size == 0 and not line.suspects:
         yield good("empty", _("no job waits"))
 
 
@@ -160,7 +169,7 @@ def _verdict(line: Line, points: Sequence[Point], *, moves: bool) -> str:
     found = [point for point in by_gravity(points) if not (moves and point.code in BESIDE)]
     if any(point.code == "no_queue" for point in points):
         return _("There is no queue “%(queue)s”.") % words
-    if line.size == 0:
+    if line.size == 0 and not line.suspects:
         return _("Queue “%(queue)s” is empty.") % words
     if found:
         words["reason"] = found[0].text

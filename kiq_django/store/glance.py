@@ -37,6 +37,8 @@ class Lines(NamedTuple):
     """Seconds by the server's clock since the last beat of each process; None when its key is gone or stays."""
     now: float
     """Epoch seconds by the server's clock."""
+    suspects: dict[str, int]
+    """Jobs that wait to run one at a time, of those queues that were to be looked into and have some."""
 
 
 class Position(NamedTuple):
@@ -89,6 +91,7 @@ class Glance:
                     *(("PTTL", self._keys.process(identity)) for identity in processes),
                     *(("LLEN", self._keys.queue(queue)) for queue in queues),
                     *(("LINDEX", self._keys.queue(queue), -1) for queue in looked_into),
+                    *(("LLEN", self._keys.suspects(queue)) for queue in looked_into),
                 ]
             )
         )
@@ -97,7 +100,9 @@ class Glance:
         sizes = {queue: int(next(replies)) for queue in queues}
         found = {queue: next(replies) for queue in looked_into}
         oldest = {queue: raw for queue, raw in found.items() if raw is not None}
-        return Lines(sizes, oldest, silence, int(seconds) + int(microseconds) / 1e6)
+        held = {queue: int(next(replies)) for queue in looked_into}
+        suspects = {queue: size for queue, size in held.items() if size}
+        return Lines(sizes, oldest, silence, int(seconds) + int(microseconds) / 1e6, suspects)
 
     def position(self, queue: str, raw: bytes) -> Position:
         """Where a job is, in one round trip. It counts from the end that is fetched."""

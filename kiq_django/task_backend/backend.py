@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
@@ -10,6 +11,7 @@ from django.core.checks import CheckMessage
 
 from kiq_django import adapters, binding, client, clock, conf, plugins, registry, signals, transactions
 from kiq_django.codec import dumps, loads
+from kiq_django.delivery import PLAIN, Care
 from kiq_django.exceptions import ConfigurationError
 from kiq_django.jobs.plan import Plan, build_options
 from kiq_django.payload import RESULT, TASK, Payload
@@ -54,24 +56,33 @@ class KiqBackend(BaseTaskBackend):
         Raises:
             InvalidTask: the backend cannot run it.
             TypeError, ValueError: its function cannot be called so, or an argument is not JSON.
-            StoreError: Redis did not take it; comes out of `with atomic()` where the commit was waited for.
+            QueueFull: its queue has a limit, and no room.
+            StoreError: Redis did not take it; comes out of `with atomic()` where the commit was waited for. With an
+                outbox it waits there instead.
         """
-        payload, on_commit = self._made(task, args, kwargs)
-        if on_commit and transactions.open_connections():
+        return self._enqueue(*self._made(task, args, kwargs))
+
+    def _enqueue(self, payload: Payload, plan: Plan) -> TaskResult[Any, Any]:
+        if not (plan.on_commit and transactions.open_connections()):
+            _push(plan.care, plan.on_commit, [payload])
+            return self._entered(payload)
+        if client.is_kept(plan.care):
+            client.push(payload, on_commit=True, care=plan.care)
+            transactions.hold([payload], _announce_all)
+        else:
+            client.admit(plan.care)
             payload = plugins.stamped(payload)
             client.refuse_unusable(payload)
-            transactions.hold([payload], _push)
-            return _waiting(payload)
-        _push([payload])
-        return self._entered(payload)
+            transactions.hold([payload], _flush(plan.care.replicas))
+        return _waiting(payload)
 
     async def aenqueue(
         self, task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> TaskResult[Any, Any]:
         """`enqueue` on the event loop itself; in the thread of the transactions only while one is open somewhere."""
-        if not (adapters.get().persistent and transactions.none_open_anywhere()):
-            return await sync_to_async(self.enqueue, thread_sensitive=True)(task=task, args=args, kwargs=kwargs)
-        payload, _ = self._made(task, args, kwargs)
+        payload, plan = self._made(task, args, kwargs)
+        if plan.care != PLAIN or not (adapters.get().persistent and transactions.none_open_anywhere()):
+            return await sync_to_async(self._enqueue, thread_sensitive=True)(payload, plan)
         await shelf.get().aenter(payload)
         if await client.apush(payload, on_commit=False):
             result = result_of(Known(payload=payload))
@@ -107,8 +118,8 @@ class KiqBackend(BaseTaskBackend):
         """E010 to E012 and W006: settings of this backend that cannot be meant."""
         return list(checks.check(self.alias, self.options, self.queues))
 
-    def _made(self, task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Payload, bool]:
-        """The job of a call, and whether it is to wait for a commit."""
+    def _made(self, task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Payload, Plan]:
+        """The job of a call, and how it is to be pushed."""
         self.validate_task(task)
         if not isinstance(task, KiqTask):
             raise InvalidTask(
@@ -118,7 +129,7 @@ class KiqBackend(BaseTaskBackend):
         args, kwargs = loads(dumps([plain(args), plain(kwargs)]))
         binding.bind(runner.signature_of(task), task.name, args, kwargs)
         plan = Plan(task.module_path, {**self.defaults, **options_of(task), "queue": task.queue_name}, conf.get())
-        return self._payload(task, plan, args, kwargs), plan.on_commit
+        return self._payload(task, plan, args, kwargs), plan
 
     def _entered(self, payload: Payload) -> TaskResult[Any, Any]:
         """Where nothing lasts the task may have run by now."""
@@ -140,14 +151,26 @@ def _found(result_id: str, known: Known | None) -> TaskResult[Any, Any]:
     return result_of(known)
 
 
-def _push(payloads: Sequence[Payload]) -> None:
+@cache
+def _flush(replicas: int) -> transactions.Flush:
+    """One object for all tasks of a kind: what is held with the same is handed over in one call."""
+    return partial(_push, Care(replicas=replicas), False)
+
+
+def _push(care: Care, on_commit: bool, payloads: Sequence[Payload]) -> None:
     for payload in payloads:
         shelf.get().enter(payload)
         runs_at_once = not adapters.get().schedules
         if runs_at_once:
             _announce(payload)
-        if _pushed(payload) and not runs_at_once:
+        if _pushed(payload, care, on_commit) and not runs_at_once:
             _announce(payload)
+
+
+def _announce_all(payloads: Sequence[Payload]) -> None:
+    """They are in Redis, or in an outbox that it does not have to be asked about."""
+    for payload in payloads:
+        _announce(payload)
 
 
 def _announce(payload: Payload) -> None:
@@ -156,10 +179,10 @@ def _announce(payload: Payload) -> None:
         signals.send(signal, type(result.task.get_backend()), task_result=result)
 
 
-def _pushed(payload: Payload) -> bool:
+def _pushed(payload: Payload, care: Care, on_commit: bool) -> bool:
     """False when a client link vetoed it. With the adapter `inline` it has run; what it raised stands in its result."""
     try:
-        return bool(client.push(payload, on_commit=False))
+        return bool(client.push(payload, on_commit=on_commit, care=care))
     except KeyboardInterrupt:
         raise
     except BaseException:

@@ -11,7 +11,17 @@ from kiq_django.exceptions import ConfigurationError
 from kiq_django.jobs.plan import build_options
 from kiq_django.options import LONGEST
 
-JOB_OPTIONS: Final = ("retry", "retry_for", "dead", "backtrace", "tags", "timeout", "on_commit")
+JOB_OPTIONS: Final = (
+    "retry",
+    "retry_for",
+    "dead",
+    "backtrace",
+    "tags",
+    "timeout",
+    "on_commit",
+    "outbox",
+    "wait_replicas",
+)
 """Options of `@job` that `OPTIONS` may have for all tasks."""
 KNOWN: Final = (*JOB_OPTIONS, "result_ttl")
 

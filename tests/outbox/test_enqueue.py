@@ -1,6 +1,7 @@
 """Jobs on their way through the outbox, on real SQLite connections and a real Redis."""
 
 import threading
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
@@ -10,11 +11,12 @@ from django.utils import timezone
 from kiq_django import adapters, job, registry, signals
 from kiq_django import store as stores
 from kiq_django.adapters.redis import RedisAdapter
-from kiq_django.exceptions import ConfigurationError, PayloadError, StoreUnavailable
+from kiq_django.exceptions import ConfigurationError, PayloadError, QueueFull, StoreUnavailable
 from kiq_django.features import outbox as feature
 from tests import faults
 from tests.conftest import LAYOUT
 from tests.support import round_trips
+from tests.tasks import sample
 from tests.worker.conftest import encoded
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "other"])
@@ -381,3 +383,57 @@ class TestHints:
         (point,) = [point for point in attention.attention().findings if point.code == "outbox"]
         assert "jobs wait in the outbox of database default (1)" in point.text
         assert [finding.level for finding in diagnosis.diagnose() if finding.topic == "outbox"] == ["warn"]
+
+
+class TestTasks:
+    """Of `django.tasks`: what `KIQ["DEFAULTS"]` says holds for them too."""
+
+    @pytest.fixture
+    def kept(self, store, outbox, settings):
+        settings.KIQ = {**settings.KIQ, "DEFAULTS": {"outbox": True}}
+        store.link.call("FLUSHALL")
+
+    def test_a_row_until_the_commit_and_a_task_right_after_it(self, kept, outbox, waiting):
+        with transaction.atomic():
+            result = sample.add.enqueue(1, b=2)
+            (row,) = outbox.objects.all()
+            assert row.jid == result.id
+            assert waiting() == []
+        assert waiting() == [1]
+        assert str(sample.add.get_result(result.id).status) == "READY"
+        assert not outbox.objects.exists()
+
+    def test_a_rollback_takes_it_along(self, kept, outbox, waiting):
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            sample.add.enqueue(1)
+            raise ZeroDivisionError
+        assert not outbox.objects.exists()
+        assert waiting() == []
+
+    @pytest.mark.parametrize("atomic", [True, False])
+    def test_what_redis_does_not_take_is_pushed_by_a_worker(self, kept, outbox, waiting, away, relay, settings, atomic):
+        settings.KIQ = {**settings.KIQ, "REDIS": "redis://127.0.0.1:1/0"}
+        with transaction.atomic() if atomic else nullcontext():
+            result = sample.add.enqueue(1)
+        assert outbox.objects.get().jid == result.id
+        away(on=False)
+        relay()
+        assert waiting() == [1]
+        assert str(sample.add.get_result(result.id).status) == "READY"
+        assert not outbox.objects.exists()
+
+    async def test_from_an_event_loop(self, kept, outbox, waiting):
+        await sample.add.aenqueue(1)
+        assert waiting() == [1]
+
+    def test_others_go_without(self, store, outbox, waiting, django_assert_num_queries):
+        with transaction.atomic(), django_assert_num_queries(0):
+            sample.add.enqueue(1)
+        assert waiting() == [1]
+
+    def test_a_full_queue_refuses_them_in_the_transaction(self, store, outbox, settings, waiting):
+        settings.KIQ = {**settings.KIQ, "QUEUES": {"default": {"limit": 1}}}
+        sample.add.enqueue(1)
+        with transaction.atomic(), pytest.raises(QueueFull):
+            sample.add.enqueue(2)
+        assert waiting() == [1]

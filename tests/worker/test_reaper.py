@@ -4,8 +4,8 @@ import pytest
 
 from kiq_django import api, signals
 from kiq_django import store as stores
-from kiq_django.api import diagnosis
-from kiq_django.exceptions import StoreUnavailable
+from kiq_django.api import diagnosis, why
+from kiq_django.exceptions import StoreError, StoreUnavailable
 from kiq_django.payload import PARTITION_KEY, Payload
 from kiq_django.store.queues import Entry
 from kiq_django.store.working import Batch
@@ -182,11 +182,25 @@ class TestSuspects:
 
     def test_they_are_seen_found_and_cleared(self, three, store):
         jid = Payload.decode(three.held(["default"])[0][1]).jid
-        assert api.look_up(jid, store=store).job.queue == "default"
+        job = api.look_up(jid, store=store).job
+        assert (job.queue, job.is_suspect, job.actions) == ("default", True, frozenset())
+        assert why.why_job(job, store).verdict.startswith("The job is held back in queue “default”: two workers died")
+        assert why.why_queue("default", store).level != "ok"
+        (point,) = [point for point in why.why_queue("default", store).points if point.code == "suspects"]
+        assert point.text.startswith("3 jobs are held back")
         assert api.Queue("default", store).summary().suspects == 3
         assert "one at a time" in str(diagnosis.diagnose())
         assert store.queues.clear("default") == 3
         assert three.sizes(["default"]) == {}
+
+    def test_a_queue_of_another_type_loses_none(self, three, store):
+        queue = key(store, "kiq:suspects:default*").replace(b"kiq:suspects", b"queue")
+        store.link.call("SET", queue, "not ours")
+        with pytest.raises(StoreError):
+            three.let_out(["default"])
+        store.link.call("DEL", queue)
+        assert sum(three.sizes(["default"]).values()) == 3
+        assert three.let_out(["default"])
 
     def test_a_lease_in_force_keeps_its_jobs(self, three, store):
         three.let_out(["default"])

@@ -51,6 +51,7 @@ def _plain(queue: QueueSummary) -> dict[str, object]:
         "latency": round(queue.latency, 3),
         "paused": queue.paused,
         "pause_note": note,
+        "suspects": queue.suspects,
     }
 
 
@@ -59,8 +60,11 @@ def _row(queue: QueueSummary) -> tuple[str | int, ...]:
 
 
 def _state(queue: QueueSummary) -> str:
-    if not queue.paused:
-        return "open"
+    held = f"; {count(queue.suspects, 'job')} held back, to run one at a time" if queue.suspects else ""
+    return f"{_pause(queue) if queue.paused else 'open'}{held}"
+
+
+def _pause(queue: QueueSummary) -> str:
     note = queue.pause_note
     by = f" by {note['by']}" if note.get("by") else ""
     at = f" {relative(note['at'])}" if isinstance(note.get("at"), float) else ""

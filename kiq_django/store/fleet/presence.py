@@ -6,6 +6,7 @@ from kiq_django.store.fleet.atlas import Atlas
 from kiq_django.store.fleet.counts import set_sizes
 from kiq_django.store.fleet.queues import FleetQueues
 from kiq_django.store.fleet.server import Server
+from kiq_django.store.fleet.suspects import FleetSuspects
 from kiq_django.store.glance import Glance, Lines, Names, Position
 from kiq_django.store.keys import SET_NAMES, SetName
 from kiq_django.store.others import Others
@@ -87,6 +88,7 @@ class FleetGlance(Glance):
         self._servers = servers
         self._queues = queues
         self._processes = processes
+        self._suspects = FleetSuspects(atlas, servers)
 
     def names(self) -> Names:
         paused = self._queues.paused()
@@ -108,7 +110,8 @@ class FleetGlance(Glance):
             for identity, seconds in each.silence.items():
                 known = silence[identity]
                 silence[identity] = seconds if known is None or seconds is None else min(known, seconds)
-        return Lines(sizes, oldest, silence, found[0].now)
+        suspects = self._suspects.sizes([queue for queue in queues if queue in looked_into])
+        return Lines(sizes, oldest, silence, found[0].now, suspects)
 
     def position(self, queue: str, raw: bytes) -> Position:
         """In its list; the other lists are fetched beside it."""

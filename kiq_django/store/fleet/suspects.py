@@ -29,7 +29,9 @@ class FleetSuspects(Suspects):
         found: dict[str, int] = {}
         for island, names in self._by_island(queues):
             found.update(island.suspects.sizes(names))
-        return found
+        parts = {queue: [part.name for part in self._atlas.parts(queue)] for queue in queues}
+        sizes = {queue: sum(found.get(name, 0) for name in names) for queue, names in parts.items()}
+        return {queue: size for queue, size in sizes.items() if size}
 
     def held(self, queues: Sequence[str]) -> list[tuple[str, bytes]]:
         found = [pair for island, names in self._by_island(queues) for pair in island.suspects.held(names)]

@@ -14,6 +14,7 @@ end
 if lease >= 0 then
   redis.call('ZADD', KEYS[1], string.format('%.6f', -now), ARGV[1])
 end
+redis.call('LLEN', KEYS[3]) -- raises when it holds another type, before anything is taken away
 local answer = {}
 for i = 5, #ARGV do
   local counter = KEYS[i - 1]

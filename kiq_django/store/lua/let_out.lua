@@ -20,6 +20,7 @@ local found = redis.call('LRANGE', KEYS[2], -1, -1)
 if #found == 0 then
   return 0
 end
+redis.call('LLEN', KEYS[3]) -- raises when it holds another type, before anything is taken away
 redis.call('LTRIM', KEYS[2], 0, -2)
 redis.call('RPUSH', KEYS[3], found[1])
 redis.call('HSET', KEYS[1], 'queue', ARGV[1], 'raw', found[1])
