@@ -46,8 +46,8 @@ def suspect(record: JobRecord) -> Point:
     """It waits until no other such job runs."""
     text = _("the job is held back in queue “%(queue)s”: two workers died that had it, and such jobs run one at a time")
     remedy = _(
-        "It comes to the front of the queue when the one before it has ended; if its worker dies again, it goes to the "
-        "dead set. Look what killed the workers: memory, or a library that crashes"
+        "It comes to the front of the queue when the one before it has ended; if its worker dies again, it goes to "
+        "the dead set. Look what killed the workers: memory, or a library that crashes"
     )
     return bad("warn", "suspect", text % {"queue": record.queue}, ("queue", record.queue), remedy=remedy)
 

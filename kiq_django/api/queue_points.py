@@ -126,8 +126,8 @@ def suspects(line: Line) -> Iterator[Point]:
         line.suspects,
     )
     remedy = _(
-        "Each comes to the front of the queue when the one before it has ended; whose worker dies again goes to the dead "
-        "set. Look what killed the workers: memory, or a library that crashes"
+        "Each comes to the front of the queue when the one before it has ended; if its worker dies again, it goes to "
+        "the dead set. Look what killed the workers: memory, or a library that crashes"
     )
     yield bad("warn", "suspects", text % {"count": figure(line.suspects)}, ("set", "dead"), remedy=remedy)
 
