@@ -70,5 +70,7 @@ def _trouble_of_path(parts: SplitResult) -> str:
 
 
 def _trouble_of_query(parts: SplitResult) -> str:
+    if any("=" not in option for option in filter(None, parts.query.split("&"))):
+        return "What follows its ? is no option=value; write the ? of a password as %3F"
     databases = parse_qs(parts.query).get("db", [])
     return "" if all(name.isdigit() for name in databases) else "Its option db is not a number"

@@ -6,11 +6,11 @@ import json
 import pytest
 from django.core.management import call_command
 
-from kiq_django import checks
 from kiq_django import store as stores
 from kiq_django.api import Queue
 from kiq_django.api.situation import look
 from kiq_django.api.why import explain_queue
+from kiq_django.checks import connection
 from kiq_django.payload import Payload
 from kiq_django.store.queues import Entry
 
@@ -61,6 +61,6 @@ def test_why_speaks_of_the_queue(store):
 
 def test_a_check_names_an_unusable_server_of_a_queue(settings):
     settings.KIQ = {"REDIS": "redis://h", "ADAPTER": "redis", "QUEUES": {"mail": {"redis": "http://h"}}}
-    (found,) = checks.redis()
+    (found,) = connection.redis()
     assert found.id == "kiq_django.E002"
     assert "KIQ['QUEUES']['mail']['redis']" in found.msg

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiq_django import adapters, checks, client, conf, job
+from kiq_django import adapters, client, conf, job
 from kiq_django.api import DeadSet, Queue, RetrySet, ScheduledSet
+from kiq_django.checks import configuration
 from kiq_django.exceptions import ConfigurationError, MalformedPayload, UnknownJob
 from kiq_django.features import seal
 from kiq_django.features.seal import FIELD, OPEN_FIELDS, SealBroken, refuse_forged, sealed
@@ -358,11 +359,11 @@ def test_it_must_stand_last(kiq):
 
 
 def test_rules_without_the_feature_are_told(kiq):
-    assert list(checks.seal()) == []
+    assert list(configuration.seal()) == []
     kiq(SEAL={"required": False})
-    assert list(checks.seal()) == []
+    assert list(configuration.seal()) == []
     kiq(FEATURES=[])
-    assert [found.id for found in checks.seal()] == ["kiq_django.W009"]
+    assert [found.id for found in configuration.seal()] == ["kiq_django.W009"]
 
 
 async def test_an_async_job_is_checked_without_a_thread():

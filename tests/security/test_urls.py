@@ -178,6 +178,7 @@ def test_no_url_shows_its_password(scheme, user, password, host):
 
 @patient
 @given(st.text(), secrets)
+@example("?", CANARY)
 def test_no_refusal_shows_a_password(user, password):
     with pytest.raises(ConfigurationError) as caught:
         connections.target(f"redis://{user}:{password}@host:port/0")

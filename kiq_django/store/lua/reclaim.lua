@@ -18,9 +18,7 @@ end
 if lease >= 0 then
   redis.call('ZADD', KEYS[1], string.format('%.6f', -now), ARGV[1])
 end
-if #ARGV > 7 then
-  redis.call('LLEN', KEYS[3]) -- raises when it holds another type, before anything is taken away
-end
+local _ = #ARGV > 7 and redis.call('LLEN', KEYS[3]) -- raises for another type, before anything is taken away
 local answer = {}
 for i = 8, #ARGV, 3 do
   local raw, counter = ARGV[i], KEYS[4 + (i - 5) / 3]
