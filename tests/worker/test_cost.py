@@ -15,10 +15,12 @@ from kiq_django.worker.fetcher import Fetcher
 from kiq_django.worker.processor import Processor
 from tests.support import round_trips
 
-CALLS = {"process": 22, "turn": 3, "enqueue": 59, "enqueue_all": 26}
+CALLS = {"process": 22, "turn": 3, "enqueue": 58, "enqueue_all": 25}
 """Of our own functions, a job. More is slower; who needs less says so here, so that it stays."""
 PACKAGE = str(Path(kiq_django.__file__).parent)
 COMPREHENSIONS = ("<listcomp>", "<dictcomp>", "<setcomp>")
+DRAWN_AHEAD = "jids.py"
+"""Not counted: once in 256 ids the chance of the next ones is drawn, wherever in a test that comes."""
 JOBS = 200
 ROOM = 50
 """Threads, and so jobs that one turn takes."""
@@ -84,7 +86,8 @@ def calls(function):
 
     def note(frame, event, argument):
         code = frame.f_code
-        if event == "call" and code.co_filename.startswith(PACKAGE) and not code.co_name.endswith(COMPREHENSIONS):
+        is_ours = code.co_filename.startswith(PACKAGE) and not code.co_filename.endswith(DRAWN_AHEAD)
+        if event == "call" and is_ours and not code.co_name.endswith(COMPREHENSIONS):
             counted[code] += 1
 
     def run():
