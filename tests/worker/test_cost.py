@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from django.utils import timezone, translation
 
 import kiq_django
 from kiq_django.worker.buffer import Buffer, Seat
@@ -24,6 +25,13 @@ DRAWN_AHEAD = "jids.py"
 JOBS = 200
 ROOM = 50
 """Threads, and so jobs that one turn takes."""
+
+
+@pytest.fixture(autouse=True)
+def _plain_context():
+    """No language or zone that an earlier test has left in force travels with the jobs."""
+    translation.deactivate()
+    timezone.deactivate()
 
 
 class Crew:
