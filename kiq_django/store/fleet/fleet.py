@@ -39,6 +39,7 @@ class Fleet(Store):
         self._servers = servers = servers or atlas.servers
         home = servers[0].home
         super().__init__(servers[0].target, home.keys.prefix, limits, purpose, servers[0].link)
+        self.prefix = prefix
         self.queues = queues = FleetQueues(atlas, servers)
         self.working = FleetWorking(atlas, servers)
         self.sets = sets = FleetSets(atlas, servers, limits)
@@ -68,6 +69,9 @@ class Fleet(Store):
 
     def whole(self, name: str) -> str:
         return self._atlas.whole(name)
+
+    def place(self, queue: str) -> connections.Target:
+        return self._atlas.server(queue).target
 
     def servers(self) -> Sequence[Store]:
         if len(self._servers) == 1:

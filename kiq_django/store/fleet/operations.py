@@ -5,15 +5,16 @@ killed between them leaves jobs moved and not counted; the next one finds them g
 """
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 from kiq_django.store.fleet.atlas import Atlas
+from kiq_django.store.fleet.ferry import Cargo, carry
 from kiq_django.store.fleet.server import Server
 from kiq_django.store.fleet.sets import FleetSets
 from kiq_django.store.island import Store
 from kiq_django.store.keys import SetName
 from kiq_django.store.link import Link
 from kiq_django.store.operations import Chunk, Operations, Stretch
-from kiq_django.store.queues import Entry
 from kiq_django.store.sets import Promotion, Transfer
 from kiq_django.store.walks import Page, Walk
 
@@ -107,19 +108,12 @@ class FleetOperations(Operations):
         return self._done(chunk, lambda: self._on_lists(where, jobs, move))
 
     def divert(self, chunk: Chunk, where: Stretch, jobs: Sequence[Transfer], to: str) -> Moved | None:
-        """To another island: put there first, then taken away."""
+        """To another island: see `ferry`."""
 
         def move(island: Store, there: Stretch, some: Sequence[Transfer]) -> Moved:
-            found: Moved = []
-            for job in some:
-                goal = self._atlas.pick(to, job.new)
-                self._atlas.server(goal.name).note([goal.name])
-                present = island.link.call("LPOS", island.keys.queue(there.queue), job.raw, "RANK", -1) is not None
-                if present:
-                    goal.island.queues.push([Entry(goal.name, job.new)])
-                    island.queues.remove(there.queue, job.raw)
-                found.append(present)
-            return found
+            jobs = [Cargo(job.raw, job.new, self._atlas.pick(to, job.new), job.new) for job in some]
+            take = partial(island.sets.transfer_from_queue, there.queue, "schedule")
+            return carry(self._atlas, island, "schedule", take, jobs)
 
         return self._done(chunk, lambda: self._on_lists(where, jobs, move))
 

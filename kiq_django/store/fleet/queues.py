@@ -3,12 +3,14 @@
 import asyncio
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
 from kiq_django.exceptions import MalformedPayload
 from kiq_django.payload import Payload
 from kiq_django.store.fleet.atlas import Atlas, Part
+from kiq_django.store.fleet.ferry import CARRIED, Cargo, carry
 from kiq_django.store.fleet.server import Server
 from kiq_django.store.island import Store
 from kiq_django.store.queues import Entry, Queues, State
@@ -101,23 +103,24 @@ class FleetQueues(Queues):
         return [_state(name, list(found[name].values())) for name in names]
 
     def move(self, queue: str, to: str, limit: int) -> int:
-        """From one island to another job by job: who is killed between two steps leaves one job in both."""
+        """In one step where the goal is on the same island, else as `ferry` has it."""
         moved = 0
         for part in self._atlas.parts(queue):
             goal = self._atlas.pick(to, b"")
             if goal.island is part.island:
                 moved += part.island.queues.move(part.name, goal.name, limit - moved)
             else:
-                moved += self._ferry(part, to, limit - moved)
+                moved += self._carry(part, to, limit - moved)
         return moved
 
-    def _ferry(self, part: Part, to: str, limit: int) -> int:
-        """Put the job at its goal first, then take it away."""
-        jobs = part.island.queues.page(part.name, 0, limit)
-        for raw in jobs:
-            self.push([Entry(to, raw)])
-            part.island.queues.remove(part.name, raw)
-        return len(jobs)
+    def _carry(self, part: Part, to: str, limit: int) -> int:
+        """Jobs that a worker takes meanwhile are its own: then those behind them go."""
+        sets, moved = part.island.sets, 0
+        while raws := part.island.queues.page(part.name, 0, min(CARRIED, limit - moved)) if moved < limit else []:
+            jobs = [Cargo(raw, raw, self._atlas.pick(to, raw), raw) for raw in raws]
+            take = partial(sets.transfer_from_queue, part.name, "schedule")
+            moved += sum(carry(self._atlas, part.island, "schedule", take, jobs))
+        return moved
 
     def each_list(
         self, queues: Sequence[str], ask: Callable[[Store, list[str]], Mapping[str, T]]

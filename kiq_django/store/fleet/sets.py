@@ -2,21 +2,19 @@
 
 import heapq
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
-from kiq_django import clock, sections
+from kiq_django import sections
 from kiq_django.exceptions import MalformedPayload
 from kiq_django.payload import Payload
 from kiq_django.store.fleet.atlas import Atlas, Part
+from kiq_django.store.fleet.ferry import Cargo, carry
 from kiq_django.store.fleet.server import Server
 from kiq_django.store.island import Store
 from kiq_django.store.keys import SetName
-from kiq_django.store.queues import Entry
 from kiq_django.store.sets import Promotion, Sets, Transfer
-
-ON_THE_WAY = 60.0
-"""Seconds after which a job that was on its way to another island sets out again: whoever carried it is gone."""
 
 Act = Callable[[Store, list[int]], Sequence[bool]]
 
@@ -95,8 +93,11 @@ class FleetSets(Sets):
         moves = [jobs[number]._replace(queue=goals[number].name) for number in near]
         for number, moved in zip(near, island.sets.promote(name, moves) if moves else (), strict=True):
             found[number] = moved
-        for number in sorted({*range(len(jobs))} - {*near}):
-            found[number] = self._ferry(island, name, jobs[number], goals[number])
+        far = [number for number, goal in enumerate(goals) if goal.island is not island]
+        cargo = [_cargo(jobs[number], goals[number]) for number in far]
+        carried = carry(self._atlas, island, name, partial(island.sets.transfer, name, name), cargo)
+        for number, moved in zip(far, carried, strict=True):
+            found[number] = moved
         return found
 
     def _goal(self, island: Store, job: Promotion) -> Part:
@@ -105,20 +106,6 @@ class FleetSets(Sets):
             if part.island is island:
                 return part
         return self._atlas.pick(job.queue, job.new)
-
-    def _ferry(self, island: Store, name: SetName, job: Promotion, goal: Part) -> bool:
-        """To another island, where no script leads: put aside for a minute by one alone, pushed, and then taken away.
-
-        Whoever dies on the way has another carry the job once more; it is never away.
-        """
-        aside = job.new if job.new != job.raw else job.new + b" "
-        until = clock.now() + ON_THE_WAY
-        if island.sets.transfer(name, name, [Transfer(job.raw, aside, until)]) != [True]:
-            return False
-        self._atlas.server(goal.name).note([goal.name])
-        goal.island.queues.push([Entry(goal.name, job.new)])
-        island.sets.remove(name, [aside])
-        return True
 
     # -- where a job is ---------------------------------------------------------------------------
 
@@ -153,6 +140,11 @@ class FleetSets(Sets):
 
     def _islands(self) -> list[Store]:
         return self._atlas.islands(self._servers)
+
+
+def _cargo(job: Promotion, goal: Part) -> Cargo:
+    """Set aside it has other bytes than before: one alone succeeds with that."""
+    return Cargo(job.raw, job.new if job.new != job.raw else job.new + b" ", goal, job.new)
 
 
 def _there(island: Store, name: SetName, jobs: Sequence[tuple[int, bytes]]) -> list[int]:
