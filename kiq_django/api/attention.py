@@ -11,6 +11,7 @@ from django.utils.translation import gettext_noop, ngettext
 from kiq_django import conf
 from kiq_django.api import feature_points, process_points, queue_findings, redis_points, work_findings
 from kiq_django.api.points import Level, Point, by_gravity, gravest
+from kiq_django.api.redis_box import RedisBox
 from kiq_django.api.situation import Situation, look
 from kiq_django.api.usual import Evidence
 from kiq_django.api.wording import figure
@@ -89,12 +90,19 @@ def _all(situation: Situation, queues: Sequence[Point], evidence: Evidence) -> I
 
 
 def _server(situation: Situation) -> Iterator[Point]:
+    """Of each server, by its name where there are several."""
+    for box in situation.boxes:
+        for point in _of_one(box):
+            yield point if len(situation.boxes) == 1 else replace(point, text=f"{box.label}: {point.text}")
+
+
+def _of_one(box: RedisBox) -> Iterator[Point]:
     """What the server does not tell is no finding: on some it would stand here for ever."""
-    refusal = redis_points.refusal(situation.box)
+    refusal = redis_points.refusal(box)
     if refusal:
         yield refusal
     said = ELSEWHERE | {SAID_BY.get(refusal.code if refusal else "", "")}
-    for point in redis_points.judge(situation.box):
+    for point in redis_points.judge(box):
         if point.state == "bad" and point.code not in said:
             yield replace(point, text=_(TITLES[point.code]) % {"text": point.text})
 

@@ -79,12 +79,12 @@ def _of_features() -> list[Finding]:
 
 
 def server(store: Store) -> list[Finding]:
-    """What the server promises: version, role, persistence, eviction, memory, clock, distance."""
+    """What a server promises, or each node of a cluster: version, role, persistence, eviction, memory, distance."""
     try:
-        box = RedisBox.read(store, samples=SAMPLES)
+        boxes = RedisBox.read_all(store, samples=SAMPLES)
     except StoreError as error:
         return [Finding("connection", "error", str(error))]
-    return [_connection(box), *map(_finding, redis_points.judge(box))]
+    return [finding for box in boxes for finding in (_connection(box), *map(_finding, redis_points.judge(box)))]
 
 
 def workers(store: Store) -> list[Finding]:

@@ -1,21 +1,24 @@
-"""The server in figures: what it is, how full, how far away."""
+"""The servers in figures: what each is, how full, how far away."""
 
 from dataclasses import dataclass
 
 from kiq_django import clock
 from kiq_django import store as stores
 from kiq_django.store import Store
+from kiq_django.store.link import Link
 from kiq_django.store.server import ServerInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisBox:
-    """Facts about the server at one moment. What it does not tell is None in `server`, each by itself."""
+    """Facts about one server at one moment. What it does not tell is None in `server`, each by itself."""
 
     label: str
     """Its address, without user and password."""
+    place: str
+    """The same; for a node of a cluster, the address that the settings give of it."""
     kind: str
-    """How the settings name it: `url`, `cache`, `sentinel`, `embedded`."""
+    """How the settings name it: `url`, `cache`, `sentinel`, `embedded`; `cluster` for a node of one."""
     prefix: str
     """Before every key."""
     server: ServerInfo
@@ -32,7 +35,7 @@ class RedisBox:
 
     @classmethod
     def read(cls, store: Store | None = None, *, samples: int = 1) -> "RedisBox":
-        """Ask the server, in two round trips, or three where it forbids INFO.
+        """Ask the first server, in two round trips, or three where it forbids INFO.
 
         Args:
             samples: how many round trips the two times are measured by.
@@ -41,21 +44,36 @@ class RedisBox:
             StoreError: it is away, or does not let us in.
         """
         store = store or stores.get()
-        server = store.link.info()
-        times = sorted(_measure(store) for _ in range(samples))
+        return cls._of(store, store.link.nodes()[0], samples)
+
+    @classmethod
+    def read_all(cls, store: Store | None = None, *, samples: int = 1) -> "tuple[RedisBox, ...]":
+        """Ask each server of the settings, and of a cluster each node with slots, one after the other, as `read`.
+
+        Raises:
+            StoreError: as for `read`, with the first that is away.
+        """
+        servers = (store or stores.get()).servers()
+        return tuple(cls._of(each, link, samples) for each in servers for link in each.link.nodes())
+
+    @classmethod
+    def _of(cls, store: Store, link: Link, samples: int) -> "RedisBox":
+        server = link.info()
+        times = sorted(_measure(link) for _ in range(samples))
         return cls(
-            label=str(store.target),
+            label=str(link.target),
+            place=str(store.target),
             kind=store.target.kind,
-            prefix=store.keys.prefix,
+            prefix=store.prefix,
             server=server,
             round_trip=times[samples // 2][0],
             clock_offset=times[0][1],
         )
 
 
-def _measure(store: Store) -> tuple[float, float]:
+def _measure(link: Link) -> tuple[float, float]:
     """Seconds of a round trip, and the clock's offset: the quicker the answer, the better is that one known."""
     here, started = clock.now(), clock.monotonic()
-    seconds, microseconds = store.link.call("TIME")
+    seconds, microseconds = link.call("TIME")
     took = clock.monotonic() - started
     return took, here + took / 2 - (seconds + microseconds / 1e6)

@@ -67,8 +67,8 @@ def _server(box: RedisBox) -> Point:
     code = "redis_server"
     if server.is_too_old:
         return bad("error", code, _("%(server)s is too old") % words, remedy=_("Use Redis 6.2 or later, or Valkey"))
-    if server.mode == "cluster":
-        remedy = _("Use one server, or Sentinel")
+    if server.mode == "cluster" and box.kind != "cluster":
+        remedy = _("Use one server, or Sentinel") + """, or KIQ['REDIS'] = {"url": ..., "cluster": True}"""
         return bad("error", code, _("%(server)s in cluster mode") % words, remedy=remedy)
     return good(code, _("%(server)s, %(mode)s") % words if server.mode else str(words["server"]))
 

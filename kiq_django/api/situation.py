@@ -30,6 +30,8 @@ class Line:
     """`by`, `reason` and `at` (epoch seconds) of the pause; empty when another program paused it."""
     suspects: int = 0
     """Jobs that wait to run one at a time, where they were looked for; not part of `size`."""
+    place: str = ""
+    """The address of its server."""
 
     @property
     def latency(self) -> float:
@@ -52,7 +54,8 @@ class Line:
 class Situation:
     """Everything at once."""
 
-    box: RedisBox
+    boxes: tuple[RedisBox, ...]
+    """Each server; of a cluster, each node. The first is of `KIQ["REDIS"]`."""
     lines: Mapping[str, Line]
     """All queues that a job was ever pushed to, or that are paused, by name."""
     sizes: Mapping[SetName, int]
@@ -69,9 +72,19 @@ class Situation:
     """Epoch seconds by the server's clock."""
 
     @property
+    def box(self) -> RedisBox:
+        """The first server, whose clock is the one that figures go by."""
+        return self.boxes[0]
+
+    @property
     def waiting(self) -> set[str]:
         """Queues in which jobs wait, and that are open."""
         return {line.name for line in self.lines.values() if line.size and not line.paused}
+
+    def boxes_of(self, queue: str) -> Sequence[RedisBox]:
+        """The server of a queue, or the nodes of it; all for a queue that nobody knows."""
+        line = self.lines.get(queue)
+        return [box for box in self.boxes if line is None or box.place == line.place]
 
     def serving(self, queue: str) -> Sequence[Member]:
         """Processes that have a queue on their list, however they are."""
@@ -83,7 +96,7 @@ class Situation:
 
 
 def look(store: Store | None = None, *, into: Collection[str] | None = None) -> Situation:
-    """Take everything in, in five round trips, or six where the server forbids INFO.
+    """Take everything in: in five round trips to one server, or six where it forbids INFO.
 
     Args:
         into: queues whose next job is of interest; all unless given.
@@ -92,7 +105,7 @@ def look(store: Store | None = None, *, into: Collection[str] | None = None) -> 
         StoreError: Redis is away, or refuses even to be read.
     """
     store = store or stores.get()
-    box = RedisBox.read(store)
+    boxes = RedisBox.read_all(store)
     names = store.glance.names()
     found = store.processes.read(names.processes)
     identities = [each.identity for each in found]
@@ -100,8 +113,8 @@ def look(store: Store | None = None, *, into: Collection[str] | None = None) -> 
     members = tuple(_member(Process(store, each), lines) for each in found)
     crews = [crew for member in members if member.is_serving for crew in member.crews]
     return Situation(
-        box=box,
-        lines={name: _line(name, names, lines) for name in names.queues},
+        boxes=boxes,
+        lines={name: _line(name, names, lines, str(store.place(name))) for name in names.queues},
         sizes=names.sizes,
         first=names.first,
         members=members,
@@ -119,11 +132,11 @@ def _by_queue(servants: Iterable[tuple[T, Iterable[str]]]) -> Mapping[str, Seque
     return found
 
 
-def _line(name: str, names: glance.Names, lines: glance.Lines) -> Line:
+def _line(name: str, names: glance.Names, lines: glance.Lines, place: str) -> Line:
     raw = lines.next.get(name)
     record = None if raw is None else JobRecord(raw, "queue", queue=name)
     paused, note = name in names.paused, names.paused.get(name, {})
-    return Line(name, lines.sizes[name], record, paused, note, lines.suspects.get(name, 0))
+    return Line(name, lines.sizes[name], record, paused, note, lines.suspects.get(name, 0), place)
 
 
 def _member(process: Process, lines: glance.Lines) -> Member:

@@ -57,12 +57,15 @@ class Topology:
 
     def client(self, address: Address) -> Any:
         """The client of one node."""
+        return connections.client(self.target(address), purpose=self._purpose)
+
+    def target(self, address: Address) -> connections.Target:
+        """One node, as if it stood alone."""
         host, port = address
         login, at, _ = self._parts.netloc.rpartition("@")
         name = f"[{host}]" if ":" in host else host
         url = urlunsplit(self._parts._replace(netloc=f"{login}{at}{name}:{port}"))
-        target = replace(self._target, kind="url", label=f"{name}:{port}", options={**self._target.options, "url": url})
-        return connections.client(target, purpose=self._purpose)
+        return replace(self._target, kind="url", label=f"{name}:{port}", options={**self._target.options, "url": url})
 
     def note(self, slot: int, address: Address) -> None:
         """A node said where a slot has moved to."""
@@ -108,6 +111,7 @@ class ClusterLink(Link):
     def __init__(self, target: connections.Target, purpose: connections.Purpose = "commands") -> None:
         self.target = target
         self.client: Any = redis.Redis(connection_pool=redis.ConnectionPool(connection_class=_Nowhere, protocol=2))
+        self._purpose = purpose
         self._topology = Topology(target, purpose)
         self._shebang: bool | None = None
         self._texts: dict[str, str] = {}
@@ -138,7 +142,13 @@ class ClusterLink(Link):
             groups = [(self._topology.node(_slot(key)), [("CLIENT", "UNBLOCK", each)]) for key, each in waits.items()]
             return [reply for replies in self._sent(groups) for reply in replies]
 
+    def nodes(self) -> Sequence[Link]:
+        """Those that have slots."""
+        with self.translated():
+            return [Link(self._topology.target(address), self._purpose) for address in self._topology.nodes()]
+
     def info(self) -> connections.ServerInfo:
+        """What the first node says of itself."""
         with self.translated():
             return connections.server_info(self._topology.client(self._topology.node(None)))
 

@@ -50,6 +50,8 @@ class Store:
     ) -> None:
         self.target = target
         self.keys = Keys(prefix)
+        self.prefix = prefix
+        """Before every key, as the settings have it."""
         self.link = link or Link(target, purpose)
         self.alink = AsyncLink(self.link)
         self.queues = Queues(self.link, self.keys, self.alink)
@@ -95,6 +97,11 @@ class Store:
     def servers(self) -> "Sequence[Store]":
         """One store for each server: what is to be done at every one of them goes by this."""
         return (self,)
+
+    def place(self, queue: str) -> connections.Target:
+        """The server of a queue."""
+        del queue
+        return self.target
 
     def serving(self, queues: Mapping[str, int]) -> "Store":
         """The server of these queues, for whoever fetches from them.

@@ -113,6 +113,14 @@ class Link:
         """Ask to end blocking reads, given the id of the connection that waits on each key. Replies as `exchange`."""
         return self.exchange([("CLIENT", "UNBLOCK", connection) for connection in waits.values()])
 
+    def nodes(self) -> "Sequence[Link]":
+        """A link to each server behind this one: a cluster has several, and what they say of themselves differs.
+
+        Raises:
+            StoreUnavailable: nobody tells which there are.
+        """
+        return (self,)
+
     def info(self) -> connections.ServerInfo:
         """What the server says of itself."""
         with self.translated():

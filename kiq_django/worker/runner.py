@@ -108,7 +108,7 @@ class Runner:
         outage = Outage("Waiting for Redis")
         while self._keep_going():
             try:
-                infos = [server.link.info() for server in self._store().servers()]
+                infos = [node.info() for server in self._store().servers() for node in server.link.nodes()]
             except StoreRefused:
                 raise
             except StoreError as error:

@@ -115,7 +115,7 @@ def _moment(situation: Situation) -> dict[str, Any]:
         "busiest": busiest(),
         "members": situation.members[:MOST_PROCESSES],
         "members_left_out": max(0, len(situation.members) - MOST_PROCESSES),
-        "box": situation.box,
+        "boxes": situation.boxes,
         "is_new": not situation.members and not situation.lines and not any(situation.sizes.values()),
     }
 
