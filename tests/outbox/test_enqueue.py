@@ -229,7 +229,7 @@ class TestTrouble:
         assert not outbox.objects.exists()
 
     def test_a_full_redis(self, order, outbox, store, relay, waiting):
-        with faults.full(store.link.client):
+        with faults.full(store.link.client, drains=True):
             with transaction.atomic():
                 order.enqueue(1)
             assert outbox.objects.count() == 1

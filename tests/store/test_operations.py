@@ -87,7 +87,7 @@ class TestChunks:
     def test_on_a_full_server(self, store):
         steps = everything(store)
         next(steps)
-        with faults.full(store.link.client):
+        with faults.full(store.link.client, drains=True):
             assert list(steps) == []
 
     def test_on_servers_without_flags(self, store, monkeypatch):

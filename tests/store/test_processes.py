@@ -1,8 +1,7 @@
 """The registry of processes, as a beat writes it."""
 
-import pytest
-
 from kiq_django.store.processes import EXPIRY
+from tests import faults
 
 FIELDS = {"info": "{}", "busy": "1"}
 
@@ -82,7 +81,7 @@ def test_a_round_trip_takes_time(store):
     assert 0 < store.processes.ping() < 5_000_000
 
 
-@pytest.mark.usefixtures("full_redis")
 def test_a_full_server_keeps_no_process_from_beating(store):
-    assert beat(store, work={"t": b"{}"}) is None
+    with faults.full(store.link.client, drains=True):
+        assert beat(store, work={"t": b"{}"}) is None
     assert store.processes.count() == 1

@@ -290,7 +290,7 @@ def test_what_came_before_is_on_the_working_list(store, waiting_over, forbidden,
 
 
 def test_a_full_server_refuses_and_the_waiter_can_be_used_again(store, idle, push):
-    with faults.full(store.link.client):
+    with faults.full(store.link.client, drains=True):
         push_past_the_limit(store, b"a")
         idle.arm(queues=["first"])
         idle.ready()

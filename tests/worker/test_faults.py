@@ -8,6 +8,7 @@ import pytest
 
 from kiq_django import store as stores
 from kiq_django.store import connections, scripts
+from kiq_django.store.server import ServerInfo
 from tests import faults
 from tests.support import wait_for
 from tests.worker.conftest import encoded
@@ -269,11 +270,22 @@ def test_scripts_are_forgotten_again_and_again(store, runs, worker, every):
 def test_a_full_redis_is_drained(store, runs, worker):
     pushed(store, 500)
     pushed(store, 10, "fail", first=500, retry=5)
-    with faults.full(store.link.client):
+    with faults.full(store.link.client, drains=True):
         witness = worker()
         witness.has_settled(510)
         assert store.sets.count("retry") == 10
     witness.is_sound(store, runs, 510, retry=10)
+
+
+def test_a_full_redis_that_knows_no_flags_waits_and_loses_nothing(store, runs, worker, monkeypatch, caplog):
+    """As Redis 6.2: nothing leaves, until somebody gives it memory."""
+    monkeypatch.setattr(ServerInfo, "supports_shebang", False)
+    pushed(store, 50)
+    with faults.full(store.link.client):
+        witness = worker()
+        wait_for(lambda: "is full" in caplog.text)
+    witness.has_settled(50)
+    witness.is_sound(store, runs, 50)
 
 
 # --- leases ---

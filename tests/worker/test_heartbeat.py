@@ -189,7 +189,7 @@ def test_who_stops_is_off_the_list_at_once(start, store):
 def test_a_full_redis_keeps_nobody_from_beating(start, store):
     launcher = start()
     process(store, launcher)
-    with faults.full(store.link.client):
+    with faults.full(store.link.client, drains=True):
         store.link.call("DEL", store.keys.process(launcher.config.identity))
         assert process(store, launcher)
         [(owner, lease)] = store.working.owners("default").items()
@@ -234,7 +234,7 @@ def test_what_a_full_redis_did_not_count_is_counted_later(start, store, declare,
     declare(done.append, name="note")
     for number in range(5):
         push("note", number)
-    with faults.full(store.link.client):
+    with faults.full(store.link.client, drains=True):
         launcher = start()
         wait_for(lambda: len(done) == 5)
         beats = launcher.heartbeat.ticks
