@@ -7,7 +7,6 @@ STAMP := $(VENV)/.installed
 EXTRAS := dev,yaml,cache
 GROUPS := --group example --group test --group lint
 PYTEST_ARGS ?=
-TEST_PROCESSES ?= 2
 
 # A shim or an old version may bear the name, so each candidate is run.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -36,14 +35,21 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)  ## Run the photo and order desk: pages, worker, a service that fails at random. Ctrl-C ends it.
 	@exec $(BIN)/python manage.py demo $(if $(ONCE),--once) $(if $(KILL),--kill)
 
-test: lint floors types  ## Run all checks and all tests, file by file in two processes.
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+test: lint floors types  ## Run all checks and all tests.
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 SERVER_SUITES ?= tests/contract tests/store tests/worker tests/api tests/features tests/tasks tests/outbox tests/fleet tests/acceptance
 
 test-server: $(STAMP)  ## Run the tests of all that speaks to Redis on a server of yours: SERVER_URL=redis://host:port. It is EMPTIED.
 	@test -n "$(SERVER_URL)" || { echo "Say make test-server SERVER_URL=redis://host:port (or unix:///path). All its data go." >&2; exit 1; }
 	KIQ_TEST_SERVER_URL=$(SERVER_URL) KIQ_TEST_LAYOUT=$(LAYOUT) $(BIN)/python -m pytest $(SERVER_SUITES) $(PYTEST_ARGS)
+
+FLEET := worker kills poison processes deploys operations operations_outlive_workers kiq_operations kiq_command kiq_live embedded
+
+.PHONY: fleet
+fleet: $(STAMP)  ## Run the acceptance suite on a cluster of three masters, then over partitions (10 minutes); LAYOUT=masters for one.
+	@for layout in $(if $(LAYOUT),$(LAYOUT),masters partitions); do echo "-- $$layout"; \
+		KIQ_TEST_LAYOUT=$$layout $(BIN)/python -m pytest -q $(FLEET:%=tests/acceptance/test_%.py) $(PYTEST_ARGS) || exit 1; done
 
 lint: $(STAMP)  ## Check style with ruff.
 	$(BIN)/ruff check .

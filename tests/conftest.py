@@ -1,8 +1,11 @@
 """One real server for the whole run, and the switches that every test may need."""
 
+import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import hypothesis
@@ -12,6 +15,7 @@ from kiq_django import adapters, conf
 from kiq_django.testing.server import launched
 from tests import hygiene, roles
 from tests.bridge import bridged
+from tests.clusters import Cluster
 from tests.jobsapp import jobs
 
 # A busy machine is no failure of the code; what must be quick has a test that says so.
@@ -50,15 +54,6 @@ def pytest_make_parametrize_id(config, val, argname):
     return ascii(val) if isinstance(val, str) and not val.isprintable() else None
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_report_to_serializable(config, report):
-    """What tests log may be no text that can be sent from one process of a run to another."""
-    data = yield
-    if data and data.get("sections"):
-        data["sections"] = [[name, text.encode(errors="backslashreplace").decode()] for name, text in data["sections"]]
-    return data
-
-
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The URL of a server of this test run alone, on a socket of its own, without persistence; or of the given one."""
@@ -83,26 +78,51 @@ def _given(url: str) -> Iterator[str]:
             yield bridge
 
 
-# What of the settings says where jobs lie, so that the whole suite can be run there:
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Three masters, for the whole run."""
+    directory = Path(tempfile.mkdtemp(prefix="kiq"))
+    made = Cluster(server_programs()[0], directory)
+    yield made
+    made.end()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
 LAYOUT = os.environ.get("KIQ_TEST_LAYOUT", "")
-"""`partitions`, `cluster` (the keys of a cluster on one server), or empty."""
-
-
-def layout(url: str) -> dict[str, object]:
-    """What of `KIQ` says where jobs lie."""
-    if LAYOUT == "partitions":
-        return {"REDIS": url, "QUEUES": {"default": {"partitions": 3}, "mail": 1, "low": 1, "bulk": 1}}
-    return {"REDIS": {"url": url, "layout": "cluster"} if LAYOUT == "cluster" else url}
+"""Where the jobs of whole suites lie: `partitions`, `cluster` (the keys of one on one server), `masters` (a real one),
+or empty."""
+SPREAD = {"default": {"partitions": 3}, "mail": 1, "low": 1, "bulk": 1}
+SERVED = {"critical": 0, "default": {"partitions": 3}}
+"""The queues of workers in processes of their own."""
 
 
 @pytest.fixture
-def store(server_url, settings, request):
+def where(server_url, request, monkeypatch) -> dict[str, object]:
+    """What of `KIQ` says where jobs lie, for this process and for the workers that it starts on the same server."""
+    found: dict[str, object] = {"REDIS": server_url}
+    if LAYOUT == "partitions":
+        found["QUEUES"] = SPREAD
+    elif LAYOUT == "cluster":
+        found["REDIS"] = {"url": server_url, "layout": "cluster"}
+    elif LAYOUT == "masters":
+        found = {"REDIS": {"url": request.getfixturevalue("cluster").url, "cluster": True}, "QUEUES": SPREAD}
+    if LAYOUT:
+        queues = {"QUEUES": SERVED} if "QUEUES" in found else {}
+        monkeypatch.setenv("KIQ_TEST_WHERE", json.dumps({server_url: {**found, **queues}}))
+    return found
+
+
+@pytest.fixture
+def store(server_url, where, settings, request):
     """The store of an empty server, chosen in `KIQ` together with the redis adapter."""
-    settings.KIQ = {**settings.KIQ, **layout(server_url), "ADAPTER": "redis"}
+    settings.KIQ = {**settings.KIQ, **where, "ADAPTER": "redis"}
     from kiq_django import store as stores
 
     found = stores.get()
-    found.link.call("FLUSHALL")
+    if LAYOUT == "masters":
+        request.getfixturevalue("cluster").flush()
+    else:
+        found.link.call("FLUSHALL")
     yield found
     if not LAYOUT and "strange_keys" not in request.keywords:
         assert hygiene.strangers(server_url, settings.KIQ.get("PREFIX", "")) == [], "store/keys.py does not know them"

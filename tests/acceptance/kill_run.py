@@ -55,12 +55,13 @@ class Result:
         )
 
 
-def run(url: str, directory: Path, *, jobs: int, kills: int, seed: int, work: float = 0.002) -> Result:
-    """Two workers, one of which is killed and replaced again and again; `work` is the seconds that a job takes."""
+def run(url: str, store: Store, directory: Path, *, jobs: int, kills: int, seed: int, work: float = 0.002) -> Result:
+    """Two workers, one of which is killed and replaced again and again; `work` is the seconds that a job takes.
+
+    `store` is that of the empty server at `url`, or of wherever else the workers are told that jobs lie.
+    """
     started = time.monotonic()
     chance = random.Random(seed)
-    store = Store(connections.target(url), "", Limits())
-    store.link.call("FLUSHALL")
     workers = [_worker(url, directory).ready() for _ in range(2)]
     _push(store, jobs, work)
     try:
@@ -100,7 +101,8 @@ def _left(store: Store) -> int:
     waiting = store.queues.sizes(["default"])["default"]
     waiting += sum(store.sets.count(name) for name in ("retry", "dead", "schedule"))
     waiting += sum(store.suspects.sizes(["default"]).values())
-    return waiting + sum(len(store.working.left_behind("default", o, 999)) for o in store.working.owners("default"))
+    owned = [(name, owner) for name in store.lists("default") for owner in store.working.owners("default")]
+    return waiting + sum(len(store.working.left_behind(name, owner, 999)) for name, owner in owned)
 
 
 def _idle(store: Store) -> bool:
@@ -126,13 +128,14 @@ def main() -> int:
         )
         try:
             wait_for(socket.exists)
-            result = run(
-                f"unix://{socket}", directory, jobs=options.jobs, kills=options.kills, seed=options.seed + number
-            )
+            url = f"unix://{socket}"
+            store = Store(connections.target(url), "", Limits())
+            seed = options.seed + number
+            result = run(url, store, directory, jobs=options.jobs, kills=options.kills, seed=seed)
         finally:
             server.kill()
             server.wait()
-        print(f"seed {options.seed + number}: {result}", flush=True)
+        print(f"seed {seed}: {result}", flush=True)
         failures += not result.holds
         shutil.rmtree(directory, ignore_errors=True)
     return int(bool(failures))

@@ -14,5 +14,6 @@ KIQ = {
     "REDIS": os.environ.get("KIQ_TEST_URL", "redis://127.0.0.1:1/0"),
     "QUEUES": ["critical", "default"],
     "WORKER": {"poll_interval": 0.2, "heartbeat": 0.5, "lease": 2.5},
+    **json.loads(os.environ.get("KIQ_TEST_WHERE", "{}")).get(os.environ.get("KIQ_TEST_URL"), {}),
     **json.loads(os.environ.get("KIQ_TEST_KIQ", "{}")),
 }

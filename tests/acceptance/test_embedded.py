@@ -113,8 +113,8 @@ def test_it_can_be_turned_off_and_refuses_event_loops(gunicorn, store):
 
 
 @pytest.fixture
-def here(store, settings, server_url):
-    settings.KIQ = {"REDIS": server_url, "ADAPTER": "redis", "FEATURES": [], "WORKER": {"heartbeat": 0.2}}
+def here(store, where, settings):
+    settings.KIQ = {**where, "ADAPTER": "redis", "FEATURES": [], "WORKER": {"heartbeat": 0.2}}
     yield
     embedded.stop(1)
     conf.reset()

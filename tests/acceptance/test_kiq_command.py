@@ -351,10 +351,10 @@ def test_redis_away_is_one_sentence(kiq, settings, words):
     assert "\n" not in str(caught.value)
 
 
-def test_the_real_command(store, server_url, put, tmp_path):
+def test_the_real_command(store, where, put, tmp_path):
     jid = put("dead")
     (tmp_path / "kiq_settings.py").write_text(
-        f"from tests.settings import *\nKIQ = {{'REDIS': {server_url!r}, 'QUEUES': ['default', 'mail']}}\n"
+        f"from tests.settings import *\nKIQ = {{'QUEUES': ['default', 'mail'], **{where!r}}}\n"
     )
     environment = {
         **os.environ,

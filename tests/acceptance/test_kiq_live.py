@@ -21,6 +21,7 @@ from kiq_django.management.kiq.terminal import cut, width
 from kiq_django.management.kiq.top import lines
 from kiq_django.payload import Payload
 from kiq_django.store.queues import Entry
+from tests.acceptance.places import lay
 from tests.acceptance.process import ROOT
 from tests.support import wait_for
 
@@ -106,7 +107,7 @@ def test_top_shows_what_is_going_on_and_leaves_as_it_came(screen, worker, push, 
         push("begin", number, 30)
     push("touch", 1, queue="mail")
     shown = screen("top", "--every", "0.2", *look)
-    shown.shows("2 of 2 threads busy", "mail", "tests.acceptance.app.jobs.begin", "q quits", "at work")
+    shown.shows("2 of 2 threads busy", "mail", "tests.acceptance.app.jobs.b", "q quits", "at work")
     shown.shows("waiting 4", "######")
     store.queues.pause("mail", {})
     shown.shows("paused")
@@ -129,8 +130,7 @@ def test_top_outlives_a_redis_that_is_away_and_ends_by_ctrl_c(screen, tmp_path):
     away.close()
 
 
-def test_top_prints_once_where_nobody_looks(store, push, capsys, settings, server_url):
-    settings.KIQ = {**settings.KIQ, "REDIS": server_url}
+def test_top_prints_once_where_nobody_looks(store, push, capsys):
     push("touch", 1)
     call_command("kiq", "top")
     said = capsys.readouterr().out
@@ -162,11 +162,10 @@ def dead(store):
     """So many jobs in the dead set."""
 
     def fill(number):
-        link = store.link.client
         for start in range(0, number, 5000):
             jobs = range(start, min(number, start + 5000))
-            made = {Payload.new("job", [n], {}, queue="default", retry=True, now=1.5).encode(): 1.0 + n for n in jobs}
-            link.zadd(store.keys.job_set("dead"), made)
+            made = [Payload.new("job", [n], {}, queue="default", retry=True, now=1.5).encode() for n in jobs]
+            lay(store, "dead", [(1.0 + n, raw) for n, raw in zip(jobs, made, strict=True)])
 
     return fill
 
@@ -194,8 +193,7 @@ def test_moves_have_progress_too(screen, store):
     assert Queue("mail", store).size == 30_000
 
 
-def test_without_a_terminal_there_is_no_bar(store, dead, capsys, settings, server_url):
-    settings.KIQ = {**settings.KIQ, "REDIS": server_url}
+def test_without_a_terminal_there_is_no_bar(store, dead, capsys):
     dead(300)
     call_command("kiq", "retry", "--all", "dead", "--yes", "--match", "job")
     captured = capsys.readouterr()

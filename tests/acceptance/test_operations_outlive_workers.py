@@ -9,6 +9,7 @@ from kiq_django.api.filters import Filter
 from kiq_django.api.operations import Operations
 from kiq_django.api.sets import DeadSet, RetrySet
 from kiq_django.payload import Payload
+from tests.acceptance.places import lay
 from tests.acceptance.process import effects
 from tests.support import wait_for
 
@@ -25,7 +26,7 @@ def fill(store, number, name=JOB, first=0):
             (then + i / 1e6, Payload.new(name, [i], {}, queue="default", retry=True, now=then).encode())
             for i in range(start, min(start + 1_000, first + number))
         ]
-        store.link.call("ZADD", "dead", *(part for pair in pairs for part in pair))
+        lay(store, "dead", pairs)
 
 
 def test_one_worker_is_killed_half_way_and_another_finishes(worker, store):

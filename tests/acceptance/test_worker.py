@@ -3,10 +3,12 @@
 import json
 import signal
 import time
+from itertools import chain
 
 import pytest
 
 from kiq_django.payload import Payload
+from kiq_django.store.queues import Entry
 from tests.acceptance.process import effects
 from tests.support import wait_for
 
@@ -54,7 +56,7 @@ def test_a_scheduled_job_runs_when_its_time_has_come(worker, push, tmp_path):
 
 def test_unknown_and_unreadable_jobs_are_kept(worker, push, store):
     unknown = push("os.system", "true")
-    store.link.call("LPUSH", store.keys.queue("default"), b"{not json")
+    store.queues.push([Entry("default", b"{not json")])
     worker().ready()
     [(raw, _)] = wait_for(lambda: store.sets.page("dead", 0, 10))
     assert raw == b"{not json"
@@ -93,7 +95,9 @@ def test_stop_pushes_back_what_does_not_end_in_time_to_the_front(worker, push, s
     process.send(signal.SIGTERM)
     assert process.wait() == 0
     assert time.monotonic() - started < 2.5
-    assert names(store.queues.page("default", 0, 10)) == [0, 1, 2, 3]
+    lists = [names(store.queues.page(name, 0, 10)) for name in store.views("default")]
+    assert lists == [sorted(each) for each in lists]
+    assert sorted(chain(*lists)) == [0, 1, 2, 3]
     assert all(lease < 0 for lease in store.working.owners("default").values())
 
 
