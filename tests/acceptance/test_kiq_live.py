@@ -102,7 +102,7 @@ def screen(store, server_url, tmp_path):
 
 @pytest.mark.parametrize("look", [[], ["--plain"]], ids=["rich", "plain"])
 def test_top_shows_what_is_going_on_and_leaves_as_it_came(screen, worker, push, store, look):
-    worker("-c", "2", "-t", "0").ready()
+    worker("-c", "2", "-t", "0", "-g", "shop").ready()
     for number in range(5):
         push("begin", number, 30)
     push("touch", 1, queue="mail")
