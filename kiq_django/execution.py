@@ -7,7 +7,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
@@ -239,24 +239,32 @@ def _aperformer(definition: Definition) -> Callable[[Payload], Awaitable[Any]]:
     seconds = _timeout(definition)
 
     async def perform(payload: Payload) -> Any:
-        args, kwargs = await _aarguments(payload)
+        if RICH in payload.document:
+            # They may ask the database, which is forbidden on the event loop.
+            args, kwargs = await sync_to_async(arguments.load, thread_sensitive=True)(payload.args, payload.kwargs)
+        else:
+            args, kwargs = payload.args, payload.kwargs
+        return await definition.runner(*args, **kwargs)
+
+    return perform if seconds is None else _alimited(perform, seconds, definition)
+
+
+def _alimited(
+    perform: Callable[[Payload], Awaitable[Any]], seconds: float, definition: Definition
+) -> Callable[[Payload], Awaitable[Any]]:
+    message = _too_long(definition, seconds)
+
+    async def perform_limited(payload: Payload) -> Any:
         ours = asyncio.timeout(seconds)
         try:
             async with ours:
-                return await definition.runner(*args, **kwargs)
+                return await perform(payload)
         except TimeoutError as error:
-            if seconds is None or not ours.expired():
+            if not ours.expired():
                 raise
-            raise JobTimeout(_too_long(definition, seconds)) from error
+            raise JobTimeout(message) from error
 
-    return perform
-
-
-async def _aarguments(payload: Payload) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    """Rich arguments may ask the database, which is forbidden on the event loop."""
-    if RICH in payload.document:
-        return await sync_to_async(arguments.load, thread_sensitive=True)(payload.args, payload.kwargs)
-    return payload.args, payload.kwargs
+    return perform_limited
 
 
 def _timeout(definition: Definition) -> float | None:

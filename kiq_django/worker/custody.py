@@ -9,7 +9,7 @@ from kiq_django import clock
 from kiq_django.worker import verdict
 from kiq_django.worker.buffer import Buffer, Seat
 from kiq_django.worker.ownership import Ownership, Place
-from kiq_django.worker.pace import Pace
+from kiq_django.worker.pace import MOST, Pace
 from kiq_django.worker.reservation import Reservation
 from kiq_django.worker.settler import Settler
 
@@ -50,6 +50,9 @@ class Custody:
         self._ownership = ownership
         self._whole = whole
         self._pace = Pace()
+        self._on_loop = 0
+        self._handed = 0
+        """How many jobs went on to the event loop since the last look."""
         self._stuck_since = 0.0
         self._seat = Seat()
 
@@ -70,9 +73,15 @@ class Custody:
 
     @property
     def room(self) -> int:
-        """What the threads can take, and what they will finish within milliseconds; negative when too much is held."""
+        """What the threads can take, and what they will finish within milliseconds; negative when too much is held.
+
+        While they hand all on to the event loop, twice as many may come each time.
+        """
         on_threads = self.active - len(self.handed_off)
-        return self._concurrency + self._pace.ahead - on_threads
+        ahead = self._pace.ahead
+        if self._handed and not len(self._buffer):
+            ahead = max(ahead, min(MOST, 2 * self._handed))
+        return self._concurrency + ahead - on_threads
 
     def nap(self, *, more: bool) -> None:
         """While jobs are quick, let their ends gather; where there are `more`, only until the threads run low."""
@@ -100,6 +109,8 @@ class Custody:
         """Take over what the threads have finished. False when that is nothing; `now` in monotonic seconds."""
         finished = self._settler.collect(self.finished)
         self._pace.note(finished, now)
+        self._handed = max(0, len(self.handed_off) - self._on_loop)
+        self._on_loop += self._handed
         if not finished:
             if now - self.finished_at > STALE:
                 self._pace.forget()
@@ -108,6 +119,7 @@ class Custody:
         self.active = max(0, self.active - finished)
         if self.handed_off:
             self.handed_off.difference_update(self._settler.waiting)
+            self._on_loop = len(self.handed_off)
         return True
 
     def confirm(self, answers: Sequence[bytes]) -> None:

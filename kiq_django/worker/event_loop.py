@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from collections import deque
 
 from kiq_django import clock, execution
 from kiq_django.context import StopFlag
@@ -20,10 +21,13 @@ class EventLoop:
     def __init__(self, places: int, stop_flag: StopFlag) -> None:
         self.running: dict[Reservation, float] = {}
         """What runs and since when (epoch seconds). Changed by the submitting threads and the loop, one key each."""
-        self._places = threading.BoundedSemaphore(places)
+        self._free: deque[None] = deque([None] * places)
+        """As long as there are places: taken by the submitting threads, given back by the loop, one atomic step each."""
         self._stop_flag = stop_flag
-        self._limit = places
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._coming: deque[tuple[Reservation, Payload, Fetcher]] = deque()
+        self._told = False
+        """The loop knows that some are coming: it is woken once for all that come until it looks."""
+        self._tasks: dict[Reservation, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -38,17 +42,22 @@ class EventLoop:
         Returns:
             False when all places are taken.
         """
-        if not self._places.acquire(blocking=False):
+        try:
+            self._free.pop()
+        except IndexError:
             return False
         self.running[reservation] = clock.now()
         fetcher.hand_off(reservation)
-        self._started_loop().call_soon_threadsafe(self._begin, reservation, payload, fetcher)
+        self._coming.append((reservation, payload, fetcher))
+        if not self._told:
+            self._told = True
+            (self._loop or self._started_loop()).call_soon_threadsafe(self._begin_all)
         return True
 
     @property
-    def is_full(self) -> bool:
-        """All places are taken."""
-        return len(self.running) >= self._limit
+    def free_places(self) -> int:
+        """How many more jobs may run. Any thread."""
+        return len(self._free)
 
     def stop(self, timeout: float) -> None:
         """Cancel what runs, with the stop flag set such jobs count as interrupted, and end the thread."""
@@ -58,7 +67,7 @@ class EventLoop:
             self._thread.join(timeout)
 
     async def _wind_down(self, patience: float) -> None:
-        tasks = list(self._tasks)
+        tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         if tasks:
@@ -75,10 +84,12 @@ class EventLoop:
                 logger.exception("A task of an async job tried to end the event loop; it goes on")
         loop.close()
 
-    def _begin(self, reservation: Reservation, payload: Payload, fetcher: Fetcher) -> None:
-        task = asyncio.get_running_loop().create_task(self._run(reservation, payload, fetcher))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _begin_all(self) -> None:
+        self._told = False  # before the look: who comes after it wakes us again
+        create_task = asyncio.get_running_loop().create_task
+        for _ in range(len(self._coming)):
+            reservation, payload, fetcher = self._coming.popleft()
+            self._tasks[reservation] = create_task(self._run(reservation, payload, fetcher))
 
     async def _run(self, reservation: Reservation, payload: Payload, fetcher: Fetcher) -> None:
         try:
@@ -87,7 +98,8 @@ class EventLoop:
             verdict.crash(reservation, error)
         finally:
             self.running.pop(reservation, None)
-            self._places.release()
+            self._tasks.pop(reservation, None)
+            self._free.append(None)
             fetcher.finish(reservation)
 
     def _started_loop(self) -> asyncio.AbstractEventLoop:

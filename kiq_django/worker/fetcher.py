@@ -49,7 +49,7 @@ class Fetcher:
         audit_every: float,
         journal: Journal | None = None,
         drain: bool = False,
-        no_place: Callable[[], bool] = lambda: False,
+        places: Callable[[], int] = lambda: 1,
     ) -> None:
         self._working = store.working
         self._audit_every = audit_every
@@ -69,7 +69,7 @@ class Fetcher:
         self._audited_at = clock.monotonic()
         # Each of these says itself which thread may do what:
         self._watch = Watch(self._bell, store.waiters())
-        self._lookout = Lookout(capsule.queues, self._watch, drain=drain, no_place=no_place, lists=store.lists)
+        self._lookout = Lookout(capsule.queues, self._watch, drain=drain, places=places, lists=store.lists)
         names = self._lookout.names
         self._ownership = Ownership(store.working, f"{identity}:{capsule.name}", names, lease)
         self.settler = Settler(journal, buffer.put)
@@ -196,6 +196,7 @@ class Fetcher:
         room = max(0, self._custody.room - arrived)
         looking = self._fetching and self._lookout.due and room
         queues = self._lookout.all_queues() if arrived else self._lookout.inviting() if looking else []
+        room = self._lookout.fitting(queues, room)
         if not (queues or self.settler.waiting):
             return
         owner, sent_at = self._ownership.name, clock.monotonic()

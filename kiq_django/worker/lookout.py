@@ -22,10 +22,12 @@ class Lookout:
         watch: Watch,
         *,
         drain: bool,
-        no_place: Callable[[], bool],
+        places: Callable[[], int],
         lists: Callable[[str], Sequence[str]] = lambda queue: (queue,),
     ) -> None:
-        """`lists` tells the lists of a queue, which are looked into one by one."""
+        """`places` tells how many more jobs the event loop takes; `lists` the lists of a queue, which are looked into
+        one by one.
+        """
         self.due = True
         """There may be jobs that do not come in by themselves."""
         self.paused: frozenset[str] = frozenset()
@@ -34,11 +36,14 @@ class Lookout:
         self.names = self._order.names
         self._watch = watch
         self._drain = drain
-        self._no_place = no_place
+        self._places = places
+        self._crowding: set[str] = set()
+        """Queues of which a job once found no place on the event loop: not more is taken from them than fits there."""
         self._left_alone: set[str] = set()
 
     def leave_alone(self, queue: str) -> None:
         """An async job of this queue found no place on the event loop: take none from there until there is one."""
+        self._crowding.add(queue)
         self._left_alone.add(queue)
 
     @property
@@ -52,9 +57,13 @@ class Lookout:
 
     def inviting(self) -> list[str]:
         """Where to look now, in order."""
-        if self._left_alone and not self._no_place():
-            self._left_alone.clear()
+        if self._crowding:
+            self._left_alone = set() if self._places() else set(self._crowding)
         return [name for name in self._order.draw() if name not in self._left_alone]
+
+    def fitting(self, queues: Sequence[str], room: int) -> int:
+        """How many jobs to take from these queues at once, where the threads have so much room."""
+        return room if self._crowding.isdisjoint(queues) else min(room, max(1, self._places()))
 
     def wait(self, owner: str) -> None:
         """Let the next job of each open queue come in by itself, where that will do."""

@@ -45,7 +45,7 @@ class Manager:
             audit_every=config.heartbeat,
             journal=journal,
             drain=config.drain,
-            no_place=lambda: event_loop.is_full,
+            places=lambda: event_loop.free_places,
         )
         self.processors = [self._processor(number) for number in range(capsule.concurrency)]
 
