@@ -61,7 +61,10 @@ class Turn:
     """One a batch: a character per job, the acks first; `0` is a job that was taken back meanwhile."""
     taken: list[tuple[str, bytes]]
     """Queue and payload, the next to run first."""
+    seen: Sequence[str]
+    """Queues that were looked into: the first ones, until there was no more room."""
     paused: frozenset[str]
+    """Which of them are."""
     reaped: bool
     """This owner may take nothing more: it is unknown to the server."""
 
@@ -88,7 +91,9 @@ class Working:
         keys = [key for queue in queues for key in (self._keys.owners(queue), self._keys.working(queue, owner))]
         return int(self._link.script("retire", keys, [owner]))
 
-    def turn(self, batches: Sequence[Batch], owner: str, queues: Sequence[str], room: int) -> Turn:
+    def turn(
+        self, batches: Sequence[Batch], owner: str, queues: Sequence[str], room: int, *, thorough: bool = False
+    ) -> Turn:
         """Settle what finished and reserve what there is room for, in one round trip.
 
         Args:
@@ -96,10 +101,11 @@ class Working:
             owner: who reserves now.
             queues: in the order in which to look; empty reserves nothing.
             room: how many jobs at most.
+            thorough: look into all queues, also when there is no more room.
         """
         commands = [self.settlement(batch) for batch in batches]
         if queues:
-            commands.append(self._reserve(owner, queues, room))
+            commands.append(self._reserve(owner, queues, room, thorough=thorough))
         replies = self._link.run(commands)
         return _turn(replies[: len(batches)], queues, replies[-1] if queues else [])
 
@@ -201,12 +207,12 @@ class Working:
         seconds = math.ceil(least + min(move.delay, most))
         return seconds, seconds
 
-    def _reserve(self, owner: str, queues: Sequence[str], room: int) -> tuple[Any, ...]:
+    def _reserve(self, owner: str, queues: Sequence[str], room: int, *, thorough: bool) -> tuple[Any, ...]:
         keys = self._keys
         names: list[str] = []
         for queue in queues:
             names += [keys.queue(queue), keys.working(queue, owner), keys.owners(queue), keys.paused(queue)]
-        return self._link.prepare("reserve", names, [owner, room, *queues])
+        return self._link.prepare("reserve", names, [owner, room, int(thorough), *queues])
 
 
 def _turn(settled: list[bytes], queues: Sequence[str], reply: Sequence[Sequence[Any]]) -> Turn:
@@ -220,7 +226,7 @@ def _turn(settled: list[bytes], queues: Sequence[str], reply: Sequence[Sequence[
             paused.append(queue)
         elif state != 0:
             reaped = True
-    return Turn(settled, taken, frozenset(paused), reaped)
+    return Turn(settled, taken, queues[: len(reply)], frozenset(paused), reaped)
 
 
 def _pairs(reply: Sequence[bytes]) -> list[tuple[str, bytes]]:

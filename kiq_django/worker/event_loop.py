@@ -22,7 +22,7 @@ class EventLoop:
         self.running: dict[Reservation, float] = {}
         """What runs and since when (epoch seconds). Changed by the submitting threads and the loop, one key each."""
         self._free: deque[None] = deque([None] * places)
-        """As long as there are places: taken by the submitting threads, given back by the loop, one atomic step each."""
+        """As long as there are places; taken by any thread, given back by the loop, one atomic step each."""
         self._stop_flag = stop_flag
         self._coming: deque[tuple[Reservation, Payload, Fetcher]] = deque()
         self._told = False

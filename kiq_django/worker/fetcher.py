@@ -196,18 +196,17 @@ class Fetcher:
         room = max(0, self._custody.room - arrived)
         looking = self._fetching and self._lookout.due and room
         queues = self._lookout.all_queues() if arrived else self._lookout.inviting() if looking else []
-        room = self._lookout.fitting(queues, room)
+        room = self._lookout.fitting(queues, room) if self._fetching else 0
         if not (queues or self.settler.waiting):
             return
         owner, sent_at = self._ownership.name, clock.monotonic()
-        turn = self._working.turn(self.settler.batches(), owner, queues, room if self._fetching else 0)
+        turn = self._working.turn(self.settler.batches(), owner, queues, room, thorough=bool(arrived))
         self._confirm(turn)
         if queues:
-            self._lookout.paused = turn.paused
-            self._lookout.due = len(turn.taken) >= room
+            self._lookout.note(turn, room, sent_at)
             self._accept(self._watch.take_arrivals() + turn.taken)
-            if not (turn.taken or arrived or self._custody.active or self._lookout.leaves_some_alone):
-                self.drained_at = sent_at
+            if not (turn.taken or arrived or self._custody.active or self._lookout.leaves_some_out):
+                self.drained_at = self._lookout.looked_since(sent_at)
 
     def _collect(self) -> None:
         if self._custody.collect(self.turned_at):

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from kiq_django import clock
+from kiq_django.store.working import Turn
 from kiq_django.worker.queue_order import QueueOrder
 from kiq_django.worker.watch import Watch
 
@@ -11,6 +13,12 @@ SHORT_LOOK = 0.05
 """Seconds between two looks where waiting does not do: while draining, on a full Redis, with a full event loop."""
 MOST_WAITERS = 16
 """Queues that are waited on, a connection each; more are looked at in turn."""
+FEW = 16
+"""Queues that are looked into each time; of more, those that were found empty are left out for a while."""
+EMPTY_FOR = 0.020
+"""Seconds for which a queue that was found empty is left out: so much later a more important one may be seen."""
+MOST_AT_ONCE = 64
+"""Queues that one turn asks for; the next turn goes on behind them."""
 
 
 class Lookout:
@@ -40,6 +48,13 @@ class Lookout:
         self._crowding: set[str] = set()
         """Queues of which a job once found no place on the event loop: not more is taken from them than fits there."""
         self._left_alone: set[str] = set()
+        self._empty: set[str] = set()
+        """Queues that gave nothing when they were looked into, since `_empty_since` (monotonic seconds)."""
+        self._empty_since = 0.0
+        self._is_partial = False
+        """When the last look began, some were left out as empty."""
+        self._is_cut = False
+        """The last look did not get to the end yet: the next turn goes on with it."""
 
     def leave_alone(self, queue: str) -> None:
         """An async job of this queue found no place on the event loop: take none from there until there is one."""
@@ -47,23 +62,60 @@ class Lookout:
         self._left_alone.add(queue)
 
     @property
-    def leaves_some_alone(self) -> bool:
-        """There are queues that are not looked into."""
-        return bool(self._left_alone)
+    def leaves_some_out(self) -> bool:
+        """There are queues that were not looked into."""
+        return bool(self._left_alone) or self._is_cut
+
+    def looked_since(self, sent_at: float) -> float:
+        """Since when every queue has been looked into, when the last were at `sent_at`; both in monotonic seconds."""
+        return self._empty_since if self._empty else sent_at
 
     def all_queues(self) -> list[str]:
         """Every queue, in the order of one fetch."""
+        self._is_partial = self._is_cut = False
         return self._order.draw()
 
     def inviting(self) -> list[str]:
-        """Where to look now, in order."""
+        """Where to look now, in order; nowhere when it is not time yet."""
         if self._crowding:
             self._left_alone = set() if self._places() else set(self._crowding)
-        return [name for name in self._order.draw() if name not in self._left_alone]
+        if not self._is_cut:
+            if not self._empty_longer():
+                self._empty.clear()
+            self._is_partial = bool(self._empty)
+        left_out = self._left_alone | self._empty
+        found = [name for name in self._order.draw() if name not in left_out]
+        self.due = bool(found)
+        self._is_cut = len(found) > MOST_AT_ONCE
+        return found[:MOST_AT_ONCE]
 
     def fitting(self, queues: Sequence[str], room: int) -> int:
         """How many jobs to take from these queues at once, where the threads have so much room."""
         return room if self._crowding.isdisjoint(queues) else min(room, max(1, self._places()))
+
+    def note(self, turn: Turn, room: int, sent_at: float) -> None:
+        """What a look for `room` jobs has shown; `sent_at` in monotonic seconds. Of others nothing new is known."""
+        self.paused = turn.paused | self.paused.difference(turn.seen)
+        is_full = len(turn.taken) >= room
+        if len(self.names) > FEW:
+            self._leave_out_empty(turn, is_full=is_full, since=sent_at)
+        self._is_cut = self._is_cut and not is_full
+        self.due = is_full or self._is_cut
+
+    def _leave_out_empty(self, turn: Turn, *, is_full: bool, since: float) -> None:
+        gave = [queue for queue, _ in turn.taken]
+        known = turn.seen
+        if is_full:  # there may be more in the last that gave, and in all behind it
+            known = known[: known.index(gave[-1])] if gave else []
+        if not self._empty:
+            self._empty_since = since
+        self._empty.difference_update(gave)
+        # What gave all that it had may soon have more, but while there are others to look into, they come first.
+        self._empty.update(known if is_full or self._is_cut else set(known).difference(gave))
+
+    def _empty_longer(self) -> float:
+        """Seconds for which the empty ones are still left out."""
+        return max(0.0, self._empty_since + EMPTY_FOR - clock.monotonic())
 
     def wait(self, owner: str) -> None:
         """Let the next job of each open queue come in by itself, where that will do."""
@@ -76,14 +128,18 @@ class Lookout:
         """Seconds to sleep before the next look, at most `most`."""
         if self.due:
             return 0
+        if self._is_partial:
+            return min(most, self._empty_longer())
         if self._drain or self._left_alone or self._watch.is_refused:
             return SHORT_LOOK
         return LOOK_AGAIN if self._is_unwatched else most
 
     def sleep(self, seconds: float) -> bool:
         """True when something happened before the time was up; if not, it may be time for a look."""
+        if seconds:
+            self._is_cut = False  # too long ago to go on with: the next look begins anew
         happened = self._watch.sleep(seconds)
-        self.due = self.due or (not happened and self._is_unwatched)
+        self.due = self.due or (not happened and (self._is_partial or self._is_unwatched))
         return happened
 
     @property

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone, translation
 
 import kiq_django
+from kiq_django.worker import lookout
 from kiq_django.worker.buffer import Buffer, Seat
 from kiq_django.worker.config import CapsuleConfig
 from kiq_django.worker.event_loop import EventLoop
@@ -37,9 +38,9 @@ def _plain_context():
 class Crew:
     """A fetcher and one processor whose steps the test takes, in its own thread."""
 
-    def __init__(self, store):
+    def __init__(self, store, queues=("default",)):
         self.buffer, self.seat = Buffer(), Seat()
-        capsule = CapsuleConfig(queues={"default": 0}, concurrency=ROOM)
+        capsule = CapsuleConfig(queues=dict.fromkeys(queues, 0), concurrency=ROOM)
         self.fetcher = Fetcher(capsule, "test", store, self.buffer, lease=30, audit_every=600)
         self.fetcher._take_new_name()
         loop = EventLoop(1, threading.Event())
@@ -129,6 +130,61 @@ def test_commands_and_round_trips_of_many_jobs(store, crew, empty):
     reserve = dict.fromkeys(("zscore", "sismember", "lrange", "ltrim", "lpush"), turns)
     assert spent == {"evalsha": 2 * turns, "time": turns, "lrem": JOBS, **reserve}
     assert crew.fetcher.settler.processed == JOBS
+
+
+MANY = [f"queue{number}" for number in range(200)]
+
+
+@pytest.fixture
+def many(store, empty, monkeypatch):
+    """A crew with many queues, for which no time passes."""
+    monkeypatch.setattr(lookout, "EMPTY_FOR", 600)
+    return Crew(store, MANY)
+
+
+def test_many_queues_are_looked_into_no_further_than_there_is_room(store, many, empty):
+    """And one that was found empty is not looked into again with each turn."""
+    for name in MANY:
+        empty.using(queue=name).enqueue_all((number,) for number in range(5))
+    before = commands(store)
+    many.work(turns := 5 * len(MANY) // ROOM)
+    spent = commands(store) - before
+    assert many.fetcher.settler.processed == 5 * len(MANY)
+    assert spent["zscore"] <= len(MANY) + turns  # the last one that gave is looked into once more
+    assert spent["evalsha"] <= 5 * len(MANY) // 5 + turns  # an end a queue, a fetch a turn
+
+
+def test_none_of_many_queues_counts_as_empty_that_was_not_looked_into(store, many, empty):
+    """Nor one that was looked into before the last job ended."""
+    fetcher = many.fetcher
+    fetcher._lookout.due = True
+    for _ in range(len(MANY) // lookout.MOST_AT_ONCE):
+        many.turn()
+        assert fetcher.drained_at < 0
+    begun = fetcher._lookout._empty_since
+    many.turn()
+    assert fetcher.drained_at == begun
+    assert not fetcher._lookout.due
+    assert fetcher._lookout.patience(600) == lookout.LOOK_AGAIN
+
+
+def test_many_queues_are_all_looked_into_before_waiting(store, many, empty, monkeypatch):
+    """A job that came into one that is left out as empty is found when its time is over."""
+    fetcher = many.fetcher
+    fetcher._lookout.due = True
+    for _ in range(2):
+        many.turn()
+    empty.using(queue=MANY[0]).enqueue(1)
+    for _ in range(2):
+        many.turn()
+    fetcher._lookout.due = True
+    many.turn()
+    assert not len(many.buffer)
+    assert 1 < fetcher._lookout.patience(900) <= 600
+    monkeypatch.setattr(lookout, "EMPTY_FOR", 0)
+    fetcher._lookout.due = True
+    many.turn()
+    assert len(many.buffer) == 1
 
 
 def test_a_longer_queue_costs_no_more(store, crew, empty):

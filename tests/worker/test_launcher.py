@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +12,8 @@ from kiq_django.payload import Payload
 from kiq_django.worker import launcher as launchers
 from kiq_django.worker import lookout
 from kiq_django.worker.config import CapsuleConfig
+from kiq_django.worker.event_loop import EventLoop
+from kiq_django.worker.reservation import Reservation
 from tests.support import wait_for
 
 # --- async jobs ---
@@ -50,6 +53,43 @@ def test_sync_jobs_go_on_while_the_loop_has_no_place(start, declare, push, done,
         push("note", number, queue="other")
     start(async_concurrency=1, capsules=[CapsuleConfig(queues={"default": 0, "other": 0}, concurrency=2)])
     wait_for(lambda: sorted(done) == [0, 1, 2], timeout=2)
+
+
+def test_jobs_that_find_no_place_are_not_fetched_again_and_again(start, declare, push, done, store):
+    """Once the loop was full, no more come than it has places for."""
+
+    async def wait():
+        await asyncio.sleep(0.001)
+        done.append(1)
+
+    declare(wait)
+    for _ in range(300):
+        push("wait")
+    store.link.client.config_resetstat()
+    start(async_concurrency=2, capsules=[CapsuleConfig(queues={"default": 0}, concurrency=5)])
+    wait_for(lambda: len(done) == 300)
+    put_back = store.link.client.info("commandstats").get("cmdstat_rpush", {"calls": 0})["calls"]
+    assert put_back < 100
+
+
+def test_the_loop_is_woken_once_for_all_that_come(monkeypatch):
+    loop = EventLoop(50, threading.Event())
+    woken, ended = [], []
+    fetcher = SimpleNamespace(hand_off=lambda job: None, finish=ended.append)
+    real = loop._started_loop()
+    gate = threading.Event()
+    real.call_soon_threadsafe(gate.wait)
+    wake = real.call_soon_threadsafe
+    monkeypatch.setattr(real, "call_soon_threadsafe", lambda *call: (woken.append(call), wake(*call)))
+    payload = Payload({"class": "nobody", "jid": "a" * 24, "args": []})
+    jobs = [Reservation("owner", "default", payload.encode()) for _ in range(51)]
+    assert [loop.submit(job, payload, fetcher) for job in jobs] == [True] * 50 + [False]
+    assert len(woken) == 1
+    assert loop.free_places == 0
+    gate.set()
+    wait_for(lambda: len(ended) == 50)
+    assert loop.free_places == 50
+    loop.stop(1)
 
 
 # --- the end ---

@@ -30,23 +30,29 @@ class FleetWorking(Working):
     def retire(self, owner: str, queues: Sequence[str]) -> int:
         return sum(island.working.retire(owner, names) for island, names in self._by_island(queues))
 
-    def turn(self, batches: Sequence[Batch], owner: str, queues: Sequence[str], room: int) -> Turn:
+    def turn(
+        self, batches: Sequence[Batch], owner: str, queues: Sequence[str], room: int, *, thorough: bool = False
+    ) -> Turn:
         """On several islands the ends go first; then each list in order is asked for as much as there is still room.
 
         A list that is asked in vain costs a round trip, so a look at the lengths of all comes first.
         """
         if not self._servers[0].is_tagged:
-            return self._servers[0].home.working.turn(batches, owner, queues, room)
+            return self._servers[0].home.working.turn(batches, owner, queues, room, thorough=thorough)
         settled = self._settle(batches)
         taken: list[tuple[str, bytes]] = []
         paused: set[str] = set()
+        seen = queues
         for name in self._open(queues, room):
             turn = self._atlas.island(name).working.turn((), owner, [name], room - len(taken))
             if turn.reaped:
-                return Turn(settled, taken, frozenset(paused), reaped=True)
+                return Turn(settled, taken, seen, frozenset(paused), reaped=True)
             taken += turn.taken
             paused |= turn.paused
-        return Turn(settled, taken, frozenset(paused), reaped=False)
+            if turn.taken and len(taken) >= room and not thorough:
+                seen = queues[: queues.index(name) + 1]
+                break
+        return Turn(settled, taken, seen, frozenset(paused), reaped=False)
 
     def held(self, owner: str, queues: Sequence[str]) -> list[tuple[str, bytes]]:
         return [pair for island, names in self._by_island(queues) for pair in island.working.held(owner, names)]
