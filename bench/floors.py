@@ -1,11 +1,12 @@
 """The least that each step of a job's way costs without us, for `bench.profile` to stand beside ours."""
 
+import asyncio
 import json
 import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,11 @@ def each(step: Callable[[], Any], jobs: int = BATCH, before: Callable[[], Any] =
         step()
         best = min(best, time.thread_time() - began)
     return best / jobs * 1e6
+
+
+async def together(run: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    """A batch of tasks at once."""
+    await asyncio.gather(*[asyncio.create_task(run()) for _ in range(BATCH)])
 
 
 class Floors:
@@ -91,6 +97,14 @@ class Floors:
                 variable.reset(token)
 
         return each(run)
+
+    def task(self) -> float:
+        """A task of asyncio that sleeps once."""
+
+        async def nap() -> None:
+            await asyncio.sleep(0.001)
+
+        return each(lambda: asyncio.run(together(nap)))
 
     def hand_over(self) -> float:
         """A job to another thread and back, by the fastest queues that Python has."""

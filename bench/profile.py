@@ -8,6 +8,7 @@ Microseconds are those of the processor, so another program on the machine chang
 """
 
 import argparse
+import asyncio
 import os
 import shutil
 import sys
@@ -16,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.floors import BATCH, REPEATS, Floors, each
+from bench.floors import BATCH, REPEATS, Floors, each, together
 from bench.load import _configure, _server
 
 
@@ -119,6 +120,17 @@ class Steps:
         definition = self.find(payload)
         return each(lambda: [self.execute(payload, "default", None, definition=definition) for _ in range(BATCH)])
 
+    def run_async(self) -> float:
+        """An async job that sleeps once, on an event loop."""
+        from kiq_django import execution, job
+
+        @job(name="nap")
+        async def nap(number: int) -> None:
+            await asyncio.sleep(0.001)
+
+        payload = self.Payload({**self.Payload.decode(self.raw).document, "class": nap.name})
+        return each(lambda: asyncio.run(together(lambda: execution.arun(payload, "default"))))
+
     def process(self) -> float:
         """All that a thread does with a job: read, find, run, decide, hand back."""
         from kiq_django.worker.processor import Processor
@@ -207,6 +219,7 @@ def _print(steps: Steps) -> None:
     print(f"| **all** | **{total:.2f}** | | **{least_of_all:.2f}** |")
     print(f"| Redis itself, for fetch and settle | {steps.in_redis:.2f} | | |")
     print(f"| two log lines | {steps.lines():.2f} | format and write | {floors.line():.2f} |")
+    print(f"| an async job that sleeps once | {steps.run_async():.2f} | a task of asyncio | {floors.task():.2f} |")
     one, bare = steps.enqueue_one(), floors.enqueue()
     print(f"| enqueue one | {one:.2f} | SADD, LPUSH by a pipeline of redis-py | {bare:.2f} |")
     print(f"| enqueue 1,000 at once | {steps.enqueue_many():.2f} | one LPUSH by redis-py | {floors.push():.2f} |")
