@@ -8,7 +8,8 @@ from typing import Any, overload
 from asgiref.sync import sync_to_async
 
 from kiq_django import adapters, backpressure, plugins, results, transactions
-from kiq_django.delivery import PLAIN, Care, adeliver, deliver, refuse_unusable, slices
+from kiq_django.bulk import Slice, slices
+from kiq_django.delivery import PLAIN, Care, adeliver, deliver, deliver_unseen, refuse_unusable
 from kiq_django.exceptions import QueueFull, ResultNotKept, StoreError
 from kiq_django.jids import JidRange
 from kiq_django.payload import RESULT, Payload
@@ -95,7 +96,8 @@ class JobIds(Sequence[str | None]):
 
 
 def _handle(payload: Payload) -> Handle:
-    return Handle(payload.jid, payload.name, keeps=payload.document.get(RESULT, 0))
+    document = payload.document
+    return Handle(document["jid"], document["class"], keeps=document.get(RESULT, 0))
 
 
 def push(payload: Payload, *, on_commit: bool, care: Care = PLAIN) -> Handle:
@@ -128,8 +130,8 @@ async def apush(payload: Payload, *, on_commit: bool, care: Care = PLAIN) -> Han
     return Handle(payload.jid, payload.name, vetoed=True) if pushed is None else _handle(pushed)
 
 
-def push_many(payloads: Iterable[Payload], ids: JidRange, *, on_commit: bool, care: Care = PLAIN) -> JobIds:
-    """Push jobs a thousand a round trip, each slice as soon as it is full; `ids` are those of the payloads.
+def push_many(parts: Iterable[Slice], ids: JidRange, *, on_commit: bool, care: Care = PLAIN) -> JobIds:
+    """Push jobs a slice a round trip, each as soon as it is there; `ids` are those of the payloads.
 
     Held back for a commit they are all in memory until then, and no veto is known.
 
@@ -139,15 +141,16 @@ def push_many(payloads: Iterable[Payload], ids: JidRange, *, on_commit: bool, ca
     result = JobIds(ids)
     admit(care)
     if on_commit and transactions.open_connections():
-        _hold(list(payloads), care)
+        _hold([payload for part in parts for payload in part], care)
         return result
     count, care = 0, care if on_commit else _without_outbox(care)
-    for part in slices(payloads):
+    for part in parts:
         if count:
             admit(care)
-        for index, pushed in enumerate(_deliver(part, care), count):
-            if pushed is None:
-                result._veto(index)
+        if care != PLAIN or not deliver_unseen(part):
+            for index, pushed in enumerate(_deliver(list(part), care), count):
+                if pushed is None:
+                    result._veto(index)
         count += len(part)
     return result
 

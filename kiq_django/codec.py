@@ -129,6 +129,12 @@ def dump_bytes(value: Any) -> bytes:
     return raw
 
 
+def dump_each(values: Iterable[Any]) -> list[bytes]:
+    """As `dump_bytes` of each, of values that have passed `arguments.dump` already."""
+    pieces, together = _pieces, "".join
+    return [together(pieces(value)).encode() for value in values]
+
+
 def dumps(value: Any) -> str:
     """`dump_bytes` as text."""
     return dump_bytes(value).decode()

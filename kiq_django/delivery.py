@@ -1,18 +1,17 @@
 """From a payload to the adapter: client links, the size limit, the push; plainly, or with more care."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
 
 from kiq_django import adapters, clock, conf, middleware, plugins, registry, signals, wire
+from kiq_django.bulk import Slice
 from kiq_django.exceptions import NotReplicated, PayloadError, Unsupported
 from kiq_django.payload import ABSENT, Payload
 from kiq_django.sections import Limits, QueueSettings
 
 logger = logging.getLogger("kiq_django.client")
-SLICE = 1_000
 WARN_EVERY = 60.0
 """Seconds between two warnings about the size of one job."""
 _warned: dict[str, float] = {}
@@ -63,6 +62,27 @@ def deliver(payloads: Sequence[Payload], replicas: int = 0) -> list[Payload | No
     return passed
 
 
+def deliver_unseen(part: Slice) -> bool:
+    """As `deliver`, without making the payloads, which comes to the same where nobody asks to see each.
+
+    False when nothing was pushed: somebody asks, or one is so large that it must be told.
+    """
+    adapter = adapters.get()
+    if not adapter.takes_written or signals.job_enqueued.receivers or plugins.looks_at_each():
+        return False
+    pattern = part.pattern()
+    accepted = pattern and _chain()(pattern)
+    if accepted is None:
+        return False
+    gate = _Gate()
+    stored = gate.let_out(accepted)
+    written = part.written(stored)
+    if written is None or gate.is_too_large(max(map(len, written))):
+        return False
+    adapter.push_written(stored.queue, written)
+    return True
+
+
 async def adeliver(payload: Payload) -> Payload | None:
     """`deliver` of one from an event loop."""
     accepted = await _achain()(payload)
@@ -99,13 +119,6 @@ def refuse_unusable(payload: Payload) -> None:
         Unsupported: it is scheduled, and the adapter has no schedule.
     """
     _Gate().let_out(payload)
-
-
-def slices(payloads: Iterable[Payload]) -> Iterator[list[Payload]]:
-    """A thousand at a time."""
-    iterator = iter(payloads)
-    while part := list(islice(iterator, SLICE)):
-        yield part
 
 
 def _push(ready: Sequence[Payload], replicas: int) -> None:
@@ -190,6 +203,10 @@ class _Gate:
         if (size := len(payload.encode())) > self._most:
             _weigh(payload.name, size, self._limits)
         return payload
+
+    def is_too_large(self, size: int) -> bool:
+        """Whether a payload of so many bytes is refused, or warned of."""
+        return size > self._most
 
     def _scheduled(self, payload: Payload, at: float) -> Payload:
         """A time that is not ahead means now."""

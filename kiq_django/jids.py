@@ -79,6 +79,18 @@ class JidRange(Sequence[str]):
         self._taken = taken + 1
         return f"{self._first + taken:024x}"
 
+    def take_many(self, count: int) -> list[str]:
+        """The next so many.
+
+        Raises:
+            OverflowError: 2**32 ids are taken.
+        """
+        begin = self._taken
+        if begin + count > self.LIMIT:
+            raise OverflowError("one bulk has 2**32 ids; start another")
+        self._taken = begin + count
+        return self[begin:]
+
     def __len__(self) -> int:
         return self._taken
 
@@ -89,7 +101,8 @@ class JidRange(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | list[str]:
         positions = range(self._taken)[index]
         if isinstance(positions, range):
-            return [f"{self._first + position:024x}" for position in positions]
+            first = self._first
+            return [f"{first + position:024x}" for position in positions]
         return f"{self._first + positions:024x}"
 
     def __repr__(self) -> str:

@@ -39,6 +39,9 @@ class Feature:
     would be too late to see what is in force."""
     client: Link | None = None
     """A client link: `link(payload, proceed) -> Payload | None`."""
+    is_same_for_all: bool = False
+    """Its client link adds to all payloads that are pushed in one moment the same, and looks at none of their arguments
+    and ids: a bulk passes it once a slice."""
     around: Callable[..., AbstractContextManager[None]] | None = None
     """`around(payload)`: a context manager, inside of which hooks and death handlers of a job run."""
     server: Link | None = None
@@ -71,6 +74,12 @@ def client_links() -> tuple[Link, ...]:
     """Links that a payload passes before it is pushed, outermost first."""
     own = [feature.client for feature in features() if feature.client]
     return (*_links(conf.get().middleware.client), *own)
+
+
+@cache
+def looks_at_each() -> bool:
+    """Whether a client link is to see every payload of a bulk."""
+    return bool(conf.get().middleware.client) or any(f.client and not f.is_same_for_all for f in features())
 
 
 @cache
@@ -173,5 +182,5 @@ def _refuse_shared_options(loaded: Sequence[Feature]) -> None:
 
 @conf.on_reset
 def _forget() -> None:
-    for cached in (features, client_links, server_links, options):
+    for cached in (features, client_links, looks_at_each, server_links, options):
         cached.cache_clear()

@@ -23,6 +23,8 @@ class Adapter(ABC):
     """Takes payloads with `at`; to others the client gives none."""
     bulk: ClassVar[bool]
     """Many payloads in one `push` cost about as much as one."""
+    takes_written: ClassVar[bool] = False
+    """Has `push_written`."""
 
     @abstractmethod
     def push(self, payloads: Sequence[Payload]) -> None:
@@ -35,6 +37,18 @@ class Adapter(ABC):
     async def apush(self, payloads: Sequence[Payload]) -> None:
         """`push` from an event loop."""
         await sync_to_async(self.push, thread_sensitive=True)(payloads)
+
+    def push_written(self, queue: str, written: Sequence[bytes]) -> None:
+        """Take over what `push` would of payloads of one queue that are due, keep no result and are no tasks.
+
+        Args:
+            queue: of all.
+            written: as `payload.encode()` gives them.
+
+        Raises:
+            StoreError: as for `push`.
+        """
+        raise NotImplementedError
 
     def push_with_care(self, payloads: Sequence[Payload], *, once: bool = False, replicas: int = 0) -> Sequence[bool]:
         """As `push`, with promises that cost more. An adapter that knows no such thing pushes.

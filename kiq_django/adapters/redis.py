@@ -15,6 +15,7 @@ class RedisAdapter(Adapter):
     persistent = True
     schedules = True
     bulk = True
+    takes_written = True
 
     def push(self, payloads: Sequence[Payload]) -> None:
         room = store.get()
@@ -29,6 +30,9 @@ class RedisAdapter(Adapter):
             await room.tasks.aenter([_task_entry(payload) for payload in tasks])
             payloads = [payload for payload in payloads if TASK not in payload.document]
         await room.queues.apush([_entry(payload) for payload in payloads])
+
+    def push_written(self, queue: str, written: Sequence[bytes]) -> None:
+        store.get().queues.push_written(queue, written)
 
     def push_with_care(self, payloads: Sequence[Payload], *, once: bool = False, replicas: int = 0) -> Sequence[bool]:
         deliveries = store.get().deliveries

@@ -214,4 +214,6 @@ class _Restore:
             return await proceed(payload)
 
 
-feature = Feature(name="context", early=taken_along, client=_take_along, server=_Restore(), around=restored)
+feature = Feature(
+    name="context", early=taken_along, client=_take_along, is_same_for_all=True, server=_Restore(), around=restored
+)

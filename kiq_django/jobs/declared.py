@@ -3,10 +3,11 @@
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 from kiq_django import arguments, callbacks, client, clock, conf, execution, plugins, registry
+from kiq_django.bulk import Slice, slices
 from kiq_django.client import Handle, JobIds
 from kiq_django.exceptions import Discard
 from kiq_django.jids import JidRange, new_jid
@@ -15,6 +16,7 @@ from kiq_django.jobs.moments import Delay, Moment
 from kiq_django.jobs.plan import (
     OWN_OPTIONS,
     STAY_HERE,
+    Call,
     CallShape,
     Plan,
     build_options,
@@ -22,11 +24,11 @@ from kiq_django.jobs.plan import (
     partition_key,
     refuse_unknown_parameter,
 )
-from kiq_django.payload import EXPIRES, PARTITION_KEY, RESULT, Payload
+from kiq_django.payload import RESULT, Payload
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Call = Sequence[Any] | Mapping[str, Any]
+Item = Sequence[Any] | Mapping[str, Any]
 """Arguments of one job: a tuple or list by position, a dict by name."""
 
 
@@ -97,7 +99,7 @@ class Job(Generic[P, R]):
 
     def enqueue_all(
         self,
-        items: Iterable[Call],
+        items: Iterable[Item],
         *,
         at: Moment | Sequence[Moment] | None = None,
         spread: Delay | None = None,
@@ -121,8 +123,9 @@ class Job(Generic[P, R]):
         plan, now, ids = self._planned(), clock.now(), JidRange()
         default = self._at if spread is None else None
         timed = moments.each_its_time(items, default if at is None else at, spread, now=now)
-        payloads = (self._payload(plan, *_call(item), now, time, ids.take()) for item, time in timed)
-        return client.push_many(payloads, ids, on_commit=plan.on_commit, care=plan.care)
+        calls = (self._call(plan, *_arguments(item), time) for item, time in timed)
+        parts = (Slice(part, ids.take_many(len(part)), partial(plan.payload, now=now)) for part in slices(calls))
+        return client.push_many(parts, ids, on_commit=plan.on_commit, care=plan.care)
 
     def perform_now(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it here and return its result, as a worker would: arguments through JSON, server middleware.
@@ -171,7 +174,7 @@ class Job(Generic[P, R]):
     def _planned(self) -> Plan:
         settings = conf.get()
         if self._plan is None or self._plan.settings is not settings:
-            self._plan = Plan(self.name, self._given, settings)
+            self._plan = Plan(self.name, self._given, settings, self._expires_at)
         return self._plan
 
     def _push(self, args: Sequence[Any], kwargs: Mapping[str, Any], at: float | None) -> Handle:
@@ -192,21 +195,18 @@ class Job(Generic[P, R]):
         kwargs: Mapping[str, Any],
         now: float,
         at: float | None = None,
-        jid: str | None = None,
     ) -> Payload:
+        return plan.payload(self._call(plan, args, kwargs, at), new_jid(now), now)
+
+    def _call(self, plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any], at: float | None) -> list[Any] | Call:
+        """A call that can travel: of a plain one its arguments say all."""
         self._shape.check(args, kwargs)
         ready, named, rich = arguments.dump(args, kwargs, self._shape.names)
-        payload = plan.payload(ready, named, jid or new_jid(now), now, at, rich=rich)
-        if plan.expires_in is not None or self._expires_at is not None:
-            payload.document[EXPIRES] = self._expiry(plan.expires_in, now if at is None else at)
-        if plan.partition_by is None:
-            return payload
-        key = partition_key(self.definition, plan.partition_by, args, kwargs)
-        return payload.evolve(**{PARTITION_KEY: key})
-
-    def _expiry(self, seconds: float | None, due: float) -> float:
-        """What a call says in absolute terms wins."""
-        return due + (seconds or 0) if self._expires_at is None else self._expires_at
+        if plan.are_plain and at is None and not named and not rich:
+            return ready
+        by = plan.partition_by
+        key = None if by is None else partition_key(self.definition, by, args, kwargs)
+        return Call(ready, named, rich, at, key)
 
 
 class AsyncJob(Job[P, R]):
@@ -223,8 +223,8 @@ def _refuse_vetoed(handle: Handle) -> None:
         raise Discard
 
 
-def _call(item: Call) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    if isinstance(item, tuple | list):
+def _arguments(item: Item) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    if isinstance(item, (tuple, list)):
         return item, {}
     if isinstance(item, Mapping):
         return (), item

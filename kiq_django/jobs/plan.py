@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from inspect import Parameter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.apps import apps
 
@@ -14,7 +14,7 @@ from kiq_django.codec import dumps
 from kiq_django.delivery import Care
 from kiq_django.exceptions import ConfigurationError, PayloadError
 from kiq_django.options import JobOptions
-from kiq_django.payload import KWARGS, PARTITION_KEY, RESULT, RICH, Payload
+from kiq_django.payload import EXPIRES, KWARGS, PARTITION_KEY, RESULT, RICH, Payload
 from kiq_django.registry import Definition
 
 OWN_OPTIONS = frozenset(each.name for each in fields(JobOptions)) - {"extra"}
@@ -27,12 +27,41 @@ HOOKS = ("retry_in", "retries_exhausted")
 FROM_SETTINGS = ("queue", "retry", "on_commit", "outbox", "wait_replicas", "backtrace")
 
 
+_NONE: Mapping[str, Any] = {}
+
+
+class Call(NamedTuple):
+    """What is particular to one payload; arguments are as `arguments.dump` gives them."""
+
+    args: list[Any]
+    kwargs: Mapping[str, Any]
+    rich: bool
+    at: float | None = None
+    """Epoch seconds when it shall run."""
+    partition_key: str | None = None
+
+
 class Plan:
     """What is the same in all payloads of a job under the same settings."""
 
-    __slots__ = ("_head", "care", "expires_in", "fields", "on_commit", "partition_by", "queue", "retry", "settings")
+    __slots__ = (
+        "_expires",
+        "_expires_at",
+        "_expires_in",
+        "_head",
+        "are_plain",
+        "care",
+        "fields",
+        "on_commit",
+        "partition_by",
+        "queue",
+        "retry",
+        "settings",
+    )
 
-    def __init__(self, name: str, given: Mapping[str, Any], settings: sections.Settings) -> None:
+    def __init__(
+        self, name: str, given: Mapping[str, Any], settings: sections.Settings, expires_at: float | None = None
+    ) -> None:
         defaults = {option: getattr(settings.defaults, option) for option in FROM_SETTINGS}
         options = build_options({**defaults, **given})
         plugins.refuse_unknown_options(name, options.extra)
@@ -43,13 +72,16 @@ class Plan:
         self.care = _care(name, options, settings)
         self._head = {"retry": options.retry, "queue": options.queue, "class": name}
         self.partition_by = None if options.partition_key else options.partition_by
-        self.expires_in = options.expires_in
+        self._expires_in = options.expires_in
+        self._expires_at = expires_at
+        self._expires = options.expires_in is not None or expires_at is not None
         self.fields = {**_travelling(options), **_plain(options.extra)}
+        self.are_plain = self.partition_by is None and RESULT not in self.fields
+        """Nothing but arguments, id and time sets one of its payloads apart, and each is pushed by itself."""
 
-    def payload(
-        self, args: list[Any], kwargs: dict[str, Any], jid: str, now: float, at: float | None, *, rich: bool
-    ) -> Payload:
-        """One call, as `Payload.new` would make it; arguments are as `arguments.dump` gives them."""
+    def payload(self, call: list[Any] | Call, jid: str, now: float) -> Payload:
+        """One call, as `Payload.new` would make it; of a plain one its arguments say all."""
+        args, kwargs, rich, at, key = (call, _NONE, False, None, None) if type(call) is list else call
         document = {**self._head, "args": args, "jid": jid, "created_at": now}
         if kwargs:
             document[KWARGS] = kwargs
@@ -58,7 +90,15 @@ class Plan:
         document.update(self.fields)
         if rich:
             document[RICH] = True
+        if self._expires:
+            document[EXPIRES] = self._expiry(now if at is None else at)
+        if key is not None:
+            document[PARTITION_KEY] = key
         return Payload(document)
+
+    def _expiry(self, due: float) -> float:
+        """What a call says in absolute terms wins."""
+        return due + (self._expires_in or 0) if self._expires_at is None else self._expires_at
 
 
 class CallShape:

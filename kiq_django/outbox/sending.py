@@ -11,7 +11,8 @@ from functools import cache, partial
 from django.db import Error as DatabaseError
 
 from kiq_django import adapters, transactions
-from kiq_django.delivery import deliver_once, slices
+from kiq_django.bulk import slices
+from kiq_django.delivery import deliver_once
 from kiq_django.exceptions import NotReplicated, StoreError
 from kiq_django.outbox import book
 from kiq_django.payload import Payload

@@ -64,6 +64,11 @@ class Queues:
         if commands := self.pushing(entries):
             self._link.send(commands)
 
+    def push_written(self, queue: str, payloads: Sequence[bytes]) -> None:
+        """`push` of many to one queue."""
+        keys = self._keys
+        self._link.send([("SADD", keys.queues(), queue), ("LPUSH", keys.queue(queue), *payloads)])
+
     async def apush(self, entries: Sequence[Entry]) -> None:
         """`push` from an event loop."""
         if commands := self.pushing(entries):

@@ -4,6 +4,7 @@ import pytest
 from django.db import transaction
 
 from kiq_django import adapters, client, clock, signals
+from kiq_django.bulk import Slice, slices
 from kiq_django.exceptions import PayloadError, Unsupported
 from kiq_django.jids import JidRange
 from kiq_django.payload import Payload
@@ -16,6 +17,10 @@ def payload(name="a", **fields):
 
 def push(*args, **kwargs):
     return client.push(payload(*args, **kwargs), on_commit=False)
+
+
+def parts(payloads):
+    return (Slice(part, [each.jid for each in part], lambda call, jid: call) for part in slices(payloads))
 
 
 @pytest.fixture
@@ -99,7 +104,7 @@ def test_what_passes_is_pushed_though_a_link_failed_for_another(kiq):
     kiq(MIDDLEWARE={"client": [f"{__name__}.failing"]})
     bulk = [payload("a"), payload("b", fail=True), payload("c")]
     with pytest.raises(ZeroDivisionError):
-        client.push_many(bulk, JidRange(3), on_commit=False)
+        client.push_many(parts(bulk), JidRange(3), on_commit=False)
     assert [each.name for each in adapters.get().enqueued()] == ["a", "c"]
 
 
@@ -162,7 +167,7 @@ class TestInTransactions:
     def test_a_bulk_waits_too(self, adapter):
         ids = JidRange()
         with transaction.atomic():
-            result = client.push_many((payload(jid=ids.take()) for _ in range(5)), ids, on_commit=True)
+            result = client.push_many(parts(payload(jid=ids.take()) for _ in range(5)), ids, on_commit=True)
             assert adapter.enqueued() == []
         assert [each.jid for each in adapter.enqueued()] == list(result)
 
@@ -176,7 +181,7 @@ def test_a_bulk_in_slices(kiq):
     kiq(ADAPTER=f"{__name__}.Slices")
     Slices.sizes.clear()
     ids = JidRange()
-    client.push_many((payload(jid=ids.take()) for _ in range(2500)), ids, on_commit=False)
+    client.push_many(parts(payload(jid=ids.take()) for _ in range(2500)), ids, on_commit=False)
     assert Slices.sizes == [1000, 1000, 500]
 
 
@@ -184,7 +189,7 @@ def test_the_ids_of_a_bulk(kiq):
     kiq(MIDDLEWARE={"client": [f"{__name__}.vetoing"]})
     ids = JidRange()
     payloads = (payload(jid=ids.take(), veto=number == 1500) for number in range(2000))
-    result = client.push_many(payloads, ids, on_commit=False)
+    result = client.push_many(parts(payloads), ids, on_commit=False)
     assert len(result) == 2000
     assert result[1500] is None
     assert result[-500] is None
@@ -207,7 +212,7 @@ def test_memory_stays_flat(kiq):
     def peak(count):
         tracemalloc.start()
         ids = JidRange()
-        client.push_many((payload(jid=ids.take()) for _ in range(count)), ids, on_commit=False)
+        client.push_many(parts(payload(jid=ids.take()) for _ in range(count)), ids, on_commit=False)
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return most

@@ -38,6 +38,9 @@ class FleetQueues(Queues):
         for island, each in _joined(dealt.values()):
             island.queues.push(each)
 
+    def push_written(self, queue: str, payloads: Sequence[bytes]) -> None:
+        self.push([Entry(queue, raw) for raw in payloads])
+
     async def apush(self, entries: Sequence[Entry]) -> None:
         """In a thread: it may lead to several servers."""
         await asyncio.to_thread(self.push, entries)
