@@ -47,12 +47,12 @@ class TextFormatter(JobFormatter):
 
     def job_line(self, line: Line, pid: int) -> str:
         moment, subject, outcome = line
-        about = f"{stamp(moment)} pid={pid} tid={subject.tid} {subject.as_text()}"
+        about = f"{_stamp(int(moment * 1000))} pid={pid} tid={subject.tid} {subject.text or subject.as_text()}"
         if outcome is None:
             return f"{about} INFO: start"
         if outcome.error is None:
-            return f"{about} elapsed={outcome.elapsed:.3f} INFO: done"
-        return f"{about} elapsed={outcome.elapsed:.3f} INFO: fail: {said(outcome.error)}"
+            return f"{about} elapsed={_seconds(outcome.elapsed)} INFO: done"
+        return f"{about} elapsed={_seconds(outcome.elapsed)} INFO: fail: {said(outcome.error)}"
 
     def _line(self, record: logging.LogRecord, message: str, tid: str, job: Mapping[str, Any], trace: str) -> str:
         fields = "".join(f" {name}={_flat(job[name])}" for name in FIELDS if name in job)
@@ -71,7 +71,7 @@ class JsonFormatter(JobFormatter):
         head = f'{{"ts":"{stamp(moment)}","pid":{pid},"tid":"{subject.tid}","lvl":"INFO","msg":'
         if outcome is None:
             return f'{head}"start","ctx":{{{subject.as_json()}}}}}'
-        ctx = f'"ctx":{{{subject.as_json()},"elapsed":{outcome.elapsed:.3f}'
+        ctx = f'"ctx":{{{subject.as_json()},"elapsed":{_seconds(outcome.elapsed)}'
         if outcome.error is None:
             return f'{head}"done",{ctx}}}}}'
         return f'{head}"fail",{ctx},"error":{quoted(said(outcome.error))}}}}}'
@@ -101,6 +101,11 @@ def _stamp(millisecond: int) -> str:
 def stamp(moment: float) -> str:
     """Epoch seconds as `2026-11-22T17:00:00.123Z`."""
     return _stamp(int(moment * 1000))
+
+
+def _seconds(elapsed: float) -> str:
+    """With milliseconds. To write a float costs more than the rest of the line, and quick jobs all take the same."""
+    return "0.000" if 0 <= elapsed < 0.0005 else f"{elapsed:.3f}"
 
 
 def _flat(value: Any) -> str:

@@ -51,10 +51,12 @@ class BatchHandler(logging.Handler):
         """All lines of a batch, with a warning below each failure; `info` False leaves the warnings alone."""
         pid, texts = os.getpid(), []
         form = self.formatter if info and self.level <= logging.INFO else None
+        write = form.job_line if isinstance(form, JobFormatter) else None
         for line in lines:
-            if isinstance(form, JobFormatter):
-                texts.append(form.job_line(line, pid))
-            if line[2] is not None and line[2].error is not None:
+            if write is not None:
+                texts.append(write(line, pid))
+            outcome = line[2]
+            if outcome is not None and outcome.error is not None:
                 warning = failure(line)
                 if warning is not None and self.level <= logging.WARNING:
                     texts.append(self.format(warning))

@@ -1,10 +1,10 @@
 """The job that runs now, on every record that is made inside it."""
 
 import logging
-import threading
 
 from kiq_django.context import current
 from kiq_django.log.subject import FIELDS, Subject
+from kiq_django.log.threads import here
 
 
 class JobContextFilter(logging.Filter):
@@ -17,8 +17,8 @@ class JobContextFilter(logging.Filter):
         values = record.__dict__
         if "kiq" not in values:
             job = current.get()
-            values["kiq"] = Subject(job.payload, job.queue, 0).context() if job else {}
-        values.setdefault("tid", f"{threading.get_native_id():x}")
+            values["kiq"] = Subject(job.payload, job.queue).context() if job else {}
+        values.setdefault("tid", here.tid)
         for name in FIELDS:
             value = values["kiq"].get(name, "")
             values.setdefault(name, ",".join(value) if type(value) is list else value)

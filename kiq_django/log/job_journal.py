@@ -13,6 +13,7 @@ from kiq_django.log.escaping import said
 from kiq_django.log.lines import Line, logger
 from kiq_django.log.subject import Subject
 from kiq_django.log.telling import tell
+from kiq_django.log.threads import here
 from kiq_django.log.trace import raised
 from kiq_django.payload import Payload
 
@@ -24,13 +25,13 @@ class JobJournal:
     """`kiq_django.worker.journal.Journal`: the lines `start`, `done` and `fail`. Several fetchers may share it."""
 
     def __init__(self) -> None:
-        self._noted: deque[tuple[float, int, Payload, str] | Outcome] = deque()
+        self._noted: deque[tuple[float, str, Payload, str] | Outcome] = deque()
         self._running: dict[int, Subject] = {}
         self._lock = threading.Lock()
 
     def started(self, payload: Payload, queue: str) -> None:
         """Note a start, in the thread that runs the job."""
-        self._noted.append((clock.now(), threading.get_native_id(), payload, queue))
+        self._noted.append((clock.now(), here.tid, payload, queue))
 
     def settled(self, outcomes: Sequence[Outcome]) -> None:
         """Note ends."""
@@ -42,15 +43,15 @@ class JobJournal:
             with self._lock, suppress(Exception):
                 tell([self._line(self._noted.popleft()) for _ in range(len(self._noted))])
 
-    def _line(self, noted: tuple[float, int, Payload, str] | Outcome) -> Line:
+    def _line(self, noted: tuple[float, str, Payload, str] | Outcome) -> Line:
         if isinstance(noted, tuple):
-            moment, thread, payload, queue = noted
+            moment, tid, payload, queue = noted
             if len(self._running) >= MOST_RUNNING:
                 self._running.clear()
-            subject = self._running[id(payload)] = Subject(payload, queue, thread)
+            subject = self._running[id(payload)] = Subject(payload, queue, tid)
             return moment, subject, None
         known = self._running.pop(id(noted.payload), None)
-        return noted.started_at + noted.elapsed, known or Subject(noted.payload, noted.queue, 0), noted
+        return noted.started_at + noted.elapsed, known or Subject(noted.payload, noted.queue), noted
 
 
 def journal() -> JobJournal | None:
@@ -69,7 +70,7 @@ def journal() -> JobJournal | None:
 def _failures(records: Sequence[Outcome], **_: Any) -> None:
     failed = [outcome for outcome in records if outcome.error is not None]
     if failed:
-        tell([(o.started_at + o.elapsed, Subject(o.payload, o.queue, 0), o) for o in failed])
+        tell([(o.started_at + o.elapsed, Subject(o.payload, o.queue), o) for o in failed])
 
 
 def _died(payload: Payload | None, error: BaseException, **_: Any) -> None:
@@ -77,7 +78,7 @@ def _died(payload: Payload | None, error: BaseException, **_: Any) -> None:
     if payload is None:
         logger.error("unreadable, put into the dead set as it is: %s", said(error))
         return
-    context = Subject(payload, payload.queue, 0).context()
+    context = Subject(payload, payload.queue).context()
     if "discarded_at" in payload.document:
         logger.info("discarded: %s", said(error), extra={"kiq": context})
     else:

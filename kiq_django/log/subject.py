@@ -19,14 +19,15 @@ class Subject:
     text: str = ""
     json: str = ""
 
-    def __init__(self, payload: Payload, queue: str, thread: int) -> None:
+    def __init__(self, payload: Payload, queue: str, tid: str = "0") -> None:
+        """`tid` is the hexadecimal id of the thread that runs it, if that is known."""
         document = payload.document
         jid: str = document["jid"]
         name = payload.display_name if "wrapped" in document or "display_class" in document else document["class"]
         together = f"{name}{jid}{queue}"
         if not together.isprintable() or " " in together or len(together) > FIELD_CHARACTERS:
             name, jid, queue = one_field(name), one_field(jid), one_field(queue)
-        self.name, self.jid, self.queue, self.tid = name, jid, queue, f"{thread:x}"
+        self.name, self.jid, self.queue, self.tid = name, jid, queue, tid
         self.payload = payload
         if "tags" in document:
             self.tags = [one_field(tag) for tag in payload.tags]

@@ -221,7 +221,7 @@ def one_line_of(record_lines):
 
 @given(texts, texts, texts, st.lists(texts, max_size=2), texts)
 def test_any_text_in_any_field_gives_one_line_a_record(name, jid, queue, tags, message):
-    job = Subject(payload(**{"class": name, "jid": jid, "tags": tags}), queue, 31)
+    job = Subject(payload(**{"class": name, "jid": jid, "tags": tags}), queue, "1f")
     outcome = ended(payload(), ValueError(message))
     for end in (None, ended(payload()), outcome):
         for form in (log.TextFormatter(), log.JsonFormatter()):
@@ -234,7 +234,7 @@ def test_any_text_in_any_field_gives_one_line_a_record(name, jid, queue, tags, m
 
 @given(texts, texts, texts)
 def test_fields_cannot_make_fields(name, jid, queue):
-    job = Subject(payload(**{"class": name, "jid": jid}), queue, 31)
+    job = Subject(payload(**{"class": name, "jid": jid}), queue, "1f")
     line = log.TextFormatter().job_line((1_795_366_800.0, job, None), 12)
     assert [field.partition("=")[0] for field in line.split(" ")[1:-2]] == ["pid", "tid", "class", "jid", "queue"]
 
