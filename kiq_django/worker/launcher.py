@@ -128,6 +128,8 @@ class Launcher:
             manager.stop()
         in_time = self._wait(deadline, hurry)
         told = in_time or self._abandon()
+        for manager in self.managers:
+            manager.dismiss()
         self._event_loop.stop(LAST_WORDS)
         self._end_services()
         if told:

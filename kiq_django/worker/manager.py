@@ -73,6 +73,10 @@ class Manager:
             processor.thread.join(max(0.0, deadline - clock.monotonic()))
         return not any(processor.thread.is_alive() for processor in self.processors)
 
+    def dismiss(self) -> None:
+        """Let each thread end as soon as it has nothing to run: the process may live on, as a web server's does."""
+        self._buffer.close()
+
     def _processor(self, number: int) -> Processor:
         name = f"kiq-{self.capsule.name}-{number}"
         return Processor(

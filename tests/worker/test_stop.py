@@ -185,6 +185,18 @@ def test_async_jobs_are_cut_off_and_back(start, store, push, declare, waiting):
     assert sorted(ended) == [0, 1, 2]
 
 
+def test_threads_end_also_where_the_process_lives_on(start, push, stay, gate):
+    """At once those that are idle, the others with their jobs."""
+    push("stay", 1)
+    launcher = start(concurrency=3)
+    wait_for(lambda: stay)
+    threads = [processor.thread for processor in launcher.managers[0].processors]
+    assert not launcher.stop(0)
+    wait_for(lambda: sum(thread.is_alive() for thread in threads) == 1, what="idle threads to end")
+    gate.set()
+    wait_for(lambda: not any(thread.is_alive() for thread in threads), what="the last thread to end")
+
+
 def test_without_redis_the_lease_ends_and_another_does_the_rest(start, store, proxy, push, stay, waiting):
     push("stay", 1)
     launcher = start(lease=0.3)
