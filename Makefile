@@ -7,6 +7,7 @@ STAMP := $(VENV)/.installed
 EXTRAS := dev,yaml,cache
 GROUPS := --group example --group test --group lint
 PYTEST_ARGS ?=
+TEST_PROCESSES ?= 2
 
 # A shim or an old version may bear the name, so each candidate is run.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -35,8 +36,8 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)  ## Run the photo and order desk: pages, worker, a service that fails at random. Ctrl-C ends it.
 	@exec $(BIN)/python manage.py demo $(if $(ONCE),--once) $(if $(KILL),--kill)
 
-test: lint floors types  ## Run all checks and all tests.
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: lint floors types  ## Run all checks and all tests, file by file in two processes.
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 SERVER_SUITES ?= tests/contract tests/store tests/worker tests/api tests/features tests/tasks tests/outbox tests/fleet tests/acceptance
 
