@@ -47,6 +47,15 @@ def _bundled_valkey() -> str | None:
     return str(_binary.get_binary_path())
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable(config, report):
+    """What tests log may be no text that can be sent from one process of a run to another."""
+    data = yield
+    if data and data.get("sections"):
+        data["sections"] = [[name, text.encode(errors="backslashreplace").decode()] for name, text in data["sections"]]
+    return data
+
+
 def pytest_make_parametrize_id(config, val, argname):
     """Names that are the same in every process of a run: no addresses, and nothing that cannot be encoded."""
     if type(val) is object:

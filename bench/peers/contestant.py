@@ -1,14 +1,12 @@
 """What is to know of one job system, to install it and let it work."""
 
 import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 APPS = Path(__file__).parent / "apps"
 ROOT = Path(__file__).parents[2]
-HERE = sys.version_info[:2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from bench.peers.contestant import APPS, HERE, ROOT, Contestant
+from bench import interpreters
+from bench.peers.contestant import APPS, ROOT, Contestant
 
 HOME = ROOT / ".bench"
 """Where environments are kept; ignored by git."""
@@ -34,38 +35,14 @@ def programs(contestant: Contestant) -> Path | None:
 
 
 def _make(folder: Path, contestant: Contestant) -> None:
-    python = _interpreter(contestant.python)
+    python = interpreters.find(contestant.python)
+    if python is None:
+        raise Missing(f"no Python {contestant.python[0]}.{contestant.python[1]} or newer here")
     shutil.rmtree(folder, ignore_errors=True)
     _call([python, "-m", "venv", str(folder)], "make an environment")
     packages = [part for each in contestant.packages for part in (["-e", each] if each.startswith("/") else [each])]
     pip = [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
     _call([*pip, *packages], f"install {' '.join(contestant.packages)}")
-
-
-def _interpreter(wanted: tuple[int, int]) -> str:
-    """The oldest Python here that is new enough; this one where it is.
-
-    Raises:
-        Missing: there is none.
-    """
-    for minor in range(max(wanted[1], HERE[1]), 16):
-        for candidate in (f"python3.{minor}", *map(str, _of_pyenv().glob(f"3.{minor}.*/bin/python3"))):
-            if _works(candidate):
-                return candidate
-    raise Missing(f"no Python {wanted[0]}.{wanted[1]} or newer here")
-
-
-def _of_pyenv() -> Path:
-    return Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-
-
-def _works(candidate: str) -> bool:
-    """A shim may bear the name of a Python that is not there."""
-    try:
-        done = subprocess.run([candidate, "-c", "import venv, ensurepip"], capture_output=True, check=False)
-    except FileNotFoundError:
-        return False
-    return done.returncode == 0
 
 
 def _call(command: list[str], what: str) -> None:

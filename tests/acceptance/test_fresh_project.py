@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,14 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from bench import interpreters
 from kiq_django.testing.server import launched
 from tests.acceptance.process import READY
 from tests.conftest import server_programs
 from tests.support import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-NEWER = ("python3.14", "python3.13", "python3.12")
-"""What may run Django 6.1."""
 pytestmark = pytest.mark.timeout(280)
 
 
@@ -68,9 +66,9 @@ def environment_at_hand(folder: Path, wheel: Path) -> Path:
 
 def environment_of_django_6_1(folder: Path, wheel: Path) -> Path:
     """One made from scratch, as `pip install` makes it."""
-    python = next(filter(None, map(newer, NEWER)), None)
+    python = interpreters.find((3, 12))
     if python is None:
-        pytest.skip(f"no {', '.join(NEWER)}")
+        pytest.skip("Django 6.1 needs Python 3.12, and there is none here")
     quietly([python, "-m", "venv", "--without-pip", str(folder)])
     command = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "-q"]
     command += ["Django>=6.1,<6.2", f"{wheel}[dev]"]
@@ -79,14 +77,6 @@ def environment_of_django_6_1(folder: Path, wheel: Path) -> Path:
         pytest.skip(f"Django 6.1 cannot be installed here: {done.stderr[-300:]}")
     assert done.returncode == 0, done.stderr
     return folder
-
-
-def newer(name: str) -> str | None:
-    """The interpreter, if it is there and runs: a shim may bear the name."""
-    path = shutil.which(name)
-    if path and subprocess.run([path, "-c", "import venv, ensurepip"], capture_output=True).returncode == 0:
-        return path
-    return None
 
 
 @pytest.fixture(scope="module", params=[environment_at_hand, environment_of_django_6_1], ids=lambda make: make.__name__)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import interpreters
 from tests.conformance.translation import FILES, translate
 from tests.conftest import server_programs
 from tests.support import wait_for
@@ -56,7 +57,7 @@ def main() -> int:
 
 
 def _run(case: Case, url: str):
-    python = _python(case.python)
+    python = interpreters.find(case.python)
     if python is None:
         wanted = ".".join(map(str, case.python))
         return [("all", (f"NOT TESTED: no Python {wanted} or later was found on this machine", False))]
@@ -118,19 +119,6 @@ def _unpack(archive: Path, folder: Path) -> None:
             if re.fullmatch(r"[^/]+/tests/tasks/\w+\.py", member.name) and (content := found.extractfile(member)):
                 folder.mkdir(exist_ok=True)
                 (folder / Path(member.name).name).write_bytes(content.read())
-
-
-def _python(least: tuple[int, int]) -> str | None:
-    """The first interpreter of this version or a later one, wherever they usually are."""
-    names = [sys.executable, *(f"python3.{minor}" for minor in range(14, 10, -1)), "python3"]
-    for pattern in (".pyenv/versions/3.1*/bin/python", ".local/share/uv/python/*/bin/python3"):
-        names += sorted(map(str, Path.home().glob(pattern)), reverse=True)
-    return next((found for name in names if (found := shutil.which(name)) and _is_usable(found, least)), None)
-
-
-def _is_usable(python: str, least: tuple[int, int]) -> bool:
-    code = f"import sys, venv, ensurepip; sys.exit(not ({least} <= sys.version_info[:2] <= (3, 14)))"
-    return subprocess.run([python, "-c", code], capture_output=True).returncode == 0
 
 
 @contextmanager

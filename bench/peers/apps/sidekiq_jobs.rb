@@ -2,6 +2,9 @@
 require "json"
 require "sidekiq"
 
+# Debian's client of Redis prints a line at each fetch otherwise, which costs Sidekiq a third of its speed.
+Redis.silence_deprecations = true if Redis.respond_to?(:silence_deprecations=)
+
 URL = ENV.fetch("BENCH_REDIS")
 DIRECTORY = ENV.fetch("BENCH_DIRECTORY", ".")
 EVERY = Integer(ENV.fetch("BENCH_EVERY", "100"))
