@@ -15,6 +15,8 @@ from kiq_django.store.link import Link
 from tests import faults
 from tests.support import wait_for
 
+pytestmark = pytest.mark.strange_keys  # plain commands are tried on keys of no kind of ours
+
 
 @pytest.fixture
 def link(store):

@@ -1,4 +1,5 @@
 import contextlib
+import sys
 import threading
 import time
 
@@ -81,6 +82,22 @@ def test_nested_blocks_that_end_just_when_their_time_does():
                 spin(0.0004)
     spin(0.01)
     assert not any(deadline._watchdog._stacks.values())
+
+
+def test_threads_can_be_profiled_afterwards():
+    """The interpreter does not go on looking for an exception: with that, a thread that is traced never gets on."""
+    with pytest.raises(JobTimeout), limit(0.01, "too long"):
+        spin()
+
+    def run():
+        sys.setprofile(lambda *told: None)
+        spin(0)
+        sys.setprofile(None)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_a_plain_job_has_time(monkeypatch):
