@@ -108,14 +108,14 @@ def no_thief(is_stored: Any, self: Settler, *_: Any) -> bool:
 
 
 @_replaced(Working, "turn")
-def ack_before_retry(turn: Any, self: Working, batches: Any, *rest: Any) -> Any:
+def ack_before_retry(turn: Any, self: Working, batches: Any, *rest: Any, **options: Any) -> Any:
     """First off the list, and then, in another step, into the set."""
     retries = [move for batch in batches for move in batch.moves if move.verb == "retry"]
     changed = [
         Batch(b.owner, b.queue, b.acks, [Move("end", *m[1:4], None) if m.verb == "retry" else m for m in b.moves])
         for b in batches
     ]
-    answer = turn(self, changed, *rest)
+    answer = turn(self, changed, *rest, **options)
     for move in retries:
         self._link.call("ZADD", self._keys.job_set("retry"), clock.now() + move.delay, move.new)
     return answer

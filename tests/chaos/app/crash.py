@@ -94,12 +94,12 @@ def _inside(owner: Any, name: str, when: Condition = lambda *args, **kwargs: Tru
     return install
 
 
-def _settles(working: Any, batches: Any, *_: Any) -> bool:
+def _settles(working: Any, batches: Any, *_: Any, **__: Any) -> bool:
     return bool(batches)
 
 
 def _moves(verb: str) -> Condition:
-    def asked(working: Any, batches: Any, *_: Any) -> bool:
+    def asked(working: Any, batches: Any, *_: Any, **__: Any) -> bool:
         return any(move.verb == verb for batch in batches for move in batch.moves)
 
     return asked
@@ -110,7 +110,7 @@ def _then(condition: Condition) -> Condition:
     return lambda answer, *args, **kwargs: condition(*args, **kwargs)
 
 
-def _has_taken(turn: Any, *_: Any) -> bool:
+def _has_taken(turn: Any, *_: Any, **__: Any) -> bool:
     return bool(turn.taken)
 
 
@@ -147,8 +147,8 @@ def _adopting(strike: Callable[[], None]) -> None:
     turn = Working.turn
     lost = threading.Event()
 
-    def patched(self: Working, *args: Any) -> Any:
-        answer = turn(self, *args)
+    def patched(self: Working, *args: Any, **kwargs: Any) -> Any:
+        answer = turn(self, *args, **kwargs)
         if answer.taken and not lost.is_set():
             lost.set()
             raise StoreUnavailable("The answer is lost.")
