@@ -205,5 +205,6 @@ def told(url: str, answer) -> dict[str, list[str]]:
         return {}
     spoken = [str(each) for each in get_messages(answer.wsgi_request)]
     html = answer.content.decode() + "".join(f"<p>{text}</p>" for text in spoken)
-    left = [text for text in visible.forgotten(html, DATA) if not COMMAND.fullmatch(text) and not ERROR.fullmatch(text)]
+    unmarked = visible.forgotten(html, DATA)
+    left = [text for text in unmarked if not (COMMAND.fullmatch(text) or ERROR.fullmatch(text) or text in all_jobs())]
     return {url: sorted(set(left))} if left else {}
