@@ -12,6 +12,7 @@ import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
 
+from kiq_django.registry import all_jobs
 from tests import catalogs
 from tests.admin import visible
 from tests.admin.addresses import addresses
