@@ -39,7 +39,11 @@ class Demo:
     def __init__(self, var: Path) -> None:
         self.var = var
         environ = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
-        self.environ = environ | {"KIQ_DEMO_VAR": str(var), "DJANGO_SETTINGS_MODULE": "example_project.settings"}
+        self.environ = environ | {
+            "KIQ_DEMO_VAR": str(var),
+            "DJANGO_SETTINGS_MODULE": "example_project.settings",
+            "SPT_NOENV": "1",  # a worker's title is not to be written over the environment that it is found by
+        }
 
     def start(self, *options: str) -> subprocess.Popen[str]:
         command = [sys.executable, "manage.py", "demo", "--port=0", *options]
@@ -146,7 +150,7 @@ def test_the_demo_ends_everything_when_it_is_told_to_end(demo, number):
 
 def test_a_process_that_dies_ends_the_demo_with_its_last_words(demo):
     with running(demo) as (process, _):
-        [worker] = [pid for pid, command in demo.left().items() if "runworker" in command]
+        [worker] = [pid for pid, command in demo.left().items() if "runworker" in command or command.startswith("kiq ")]
         os.kill(worker, signal.SIGKILL)
         said, _ = process.communicate(timeout=60)
 
