@@ -58,3 +58,13 @@ def store(request, settings, server_url):
         for each in found.servers():
             each.link.call("FLUSHALL")
     return found
+
+
+@pytest.fixture
+def several(settings, server_url, second_url):
+    """The store of two empty servers, each with queues of its own."""
+    settings.KIQ = {**settings.KIQ, **kiq("several", server_url, second_url=second_url), "ADAPTER": "redis"}
+    found = stores.get()
+    for each in found.servers():
+        each.link.call("FLUSHALL")
+    return found

@@ -3,7 +3,6 @@
 import pytest
 
 from kiq_django import clock
-from kiq_django import store as stores
 from kiq_django.api import Queue
 from kiq_django.exceptions import StoreError
 from kiq_django.payload import Payload
@@ -11,7 +10,6 @@ from kiq_django.store.fleet.ferry import CARRIED, ON_THE_WAY
 from kiq_django.store.queues import Entry
 from kiq_django.store.sets import Promotion
 from tests import faults
-from tests.fleet.conftest import kiq
 from tests.support import round_trips
 
 
@@ -20,12 +18,8 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def store(settings, server_url, second_url):
-    settings.KIQ = {**settings.KIQ, **kiq("several", server_url, second_url=second_url), "ADAPTER": "redis"}
-    found = stores.get()
-    for each in found.servers():
-        each.link.call("FLUSHALL")
-    return found
+def store(several):
+    return several
 
 
 @pytest.fixture

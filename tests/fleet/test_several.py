@@ -11,17 +11,12 @@ from kiq_django.store.queues import Entry
 from kiq_django.worker.config import CapsuleConfig, WorkerConfig
 from kiq_django.worker.os_signals import SignalPipe
 from kiq_django.worker.runner import Runner
-from tests.fleet.conftest import kiq
 from tests.support import wait_for
 
 
 @pytest.fixture
-def store(settings, server_url, second_url):
-    settings.KIQ = {**settings.KIQ, **kiq("several", server_url, second_url=second_url), "ADAPTER": "redis"}
-    found = stores.get()
-    for each in found.servers():
-        each.link.call("FLUSHALL")
-    return found
+def store(several):
+    return several
 
 
 @pytest.fixture
