@@ -19,6 +19,8 @@ TASK: Final = "django_task"
 """Our own field: an object that tells of a task of `django.tasks`, whose result is kept."""
 PARKED: Final = "kiq_parked"
 """Our own field: an object in a job that waits in the retry set for a worker that declares it."""
+CARRIED: Final = "kiq_carried"
+"""Our own field: an object in a job that is set aside while it goes from one server, or slot, to another."""
 PARTITION_KEY: Final = "partition_key"
 """Our own field: jobs of one key go to the same list of a partitioned queue."""
 

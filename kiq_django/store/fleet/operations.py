@@ -111,9 +111,9 @@ class FleetOperations(Operations):
         """To another island: see `ferry`."""
 
         def move(island: Store, there: Stretch, some: Sequence[Transfer]) -> Moved:
-            jobs = [Cargo(job.raw, job.new, self._atlas.pick(to, job.new), job.new) for job in some]
+            jobs = [Cargo(job.raw, self._atlas.pick(to, job.new), job.new) for job in some]
             take = partial(island.sets.transfer_from_queue, there.queue, "schedule")
-            return carry(self._atlas, island, "schedule", take, jobs)
+            return carry(self._atlas, island, take, jobs)
 
         return self._done(chunk, lambda: self._on_lists(where, jobs, move))
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from kiq_django.exceptions import MalformedPayload
 from kiq_django.payload import Payload
 from kiq_django.store.fleet.atlas import Atlas, Part
-from kiq_django.store.fleet.ferry import CARRIED, Cargo, carry
+from kiq_django.store.fleet.ferry import AT_ONCE, Cargo, carry
 from kiq_django.store.fleet.server import Server
 from kiq_django.store.island import Store
 from kiq_django.store.queues import Entry, Queues, State
@@ -119,10 +119,10 @@ class FleetQueues(Queues):
     def _carry(self, part: Part, to: str, limit: int) -> int:
         """Jobs that a worker takes meanwhile are its own: then those behind them go."""
         sets, moved = part.island.sets, 0
-        while raws := part.island.queues.page(part.name, 0, min(CARRIED, limit - moved)) if moved < limit else []:
-            jobs = [Cargo(raw, raw, self._atlas.pick(to, raw), raw) for raw in raws]
+        while raws := part.island.queues.page(part.name, 0, min(AT_ONCE, limit - moved)) if moved < limit else []:
+            jobs = [Cargo(raw, self._atlas.pick(to, raw), raw) for raw in raws]
             take = partial(sets.transfer_from_queue, part.name, "schedule")
-            moved += sum(carry(self._atlas, part.island, "schedule", take, jobs))
+            moved += sum(carry(self._atlas, part.island, take, jobs))
         return moved
 
     def each_list(

@@ -10,7 +10,7 @@ from kiq_django import sections
 from kiq_django.exceptions import MalformedPayload
 from kiq_django.payload import Payload
 from kiq_django.store.fleet.atlas import Atlas, Part
-from kiq_django.store.fleet.ferry import Cargo, carry
+from kiq_django.store.fleet.ferry import Cargo, carry, label, unlabelled
 from kiq_django.store.fleet.server import Server
 from kiq_django.store.island import Store
 from kiq_django.store.keys import SetName
@@ -90,18 +90,23 @@ class FleetSets(Sets):
         goals = [self._goal(island, job) for job in jobs]
         near = [number for number, goal in enumerate(goals) if goal.island is island]
         found = [False] * len(jobs)
-        moves = [jobs[number]._replace(queue=goals[number].name) for number in near]
+        moves = [jobs[n]._replace(queue=goals[n].name, new=unlabelled(jobs[n].new)) for n in near]
         for number, moved in zip(near, island.sets.promote(name, moves) if moves else (), strict=True):
             found[number] = moved
         far = [number for number, goal in enumerate(goals) if goal.island is not island]
-        cargo = [_cargo(jobs[number], goals[number]) for number in far]
-        carried = carry(self._atlas, island, name, partial(island.sets.transfer, name, name), cargo)
+        cargo = [Cargo(jobs[number].raw, goals[number], jobs[number].new) for number in far]
+        carried = carry(self._atlas, island, partial(island.sets.transfer, name, "schedule"), cargo)
         for number, moved in zip(far, carried, strict=True):
             found[number] = moved
         return found
 
     def _goal(self, island: Store, job: Promotion) -> Part:
-        """In the cluster layout a job comes back to the partition that it was in: no other is on its island."""
+        """In the cluster layout a job comes back to the partition that it was in: no other is on its island.
+
+        A job that was under way goes on to where it was sent.
+        """
+        if known := label(job.raw):
+            return self._atlas.part(known.to)
         for part in self._atlas.parts(job.queue) if self._atlas.server(job.queue).is_tagged else ():
             if part.island is island:
                 return part
@@ -140,11 +145,6 @@ class FleetSets(Sets):
 
     def _islands(self) -> list[Store]:
         return self._atlas.islands(self._servers)
-
-
-def _cargo(job: Promotion, goal: Part) -> Cargo:
-    """Set aside it has other bytes than before: one alone succeeds with that."""
-    return Cargo(job.raw, job.new if job.new != job.raw else job.new + b" ", goal, job.new)
 
 
 def _there(island: Store, name: SetName, jobs: Sequence[tuple[int, bytes]]) -> list[int]:
