@@ -48,6 +48,27 @@ class Slice:
         return [b'%b%b,"jid":"%b"%b' % (head, args, jid.encode(), tail) for args, jid in written]
 
 
+def for_each(action: Callable[[T], object], items: Iterable[T], *, ends: tuple[type[Exception], ...] = ()) -> None:
+    """Do it with each, whatever it raises for one of them: nobody would come back for those behind.
+
+    Args:
+        ends: errors after which there is no sense in going on.
+
+    Raises:
+        Exception: the first that it raised.
+    """
+    trouble: Exception | None = None
+    for item in items:
+        try:
+            action(item)
+        except Exception as error:  # noqa: BLE001 - raised at the end
+            trouble = trouble or error
+            if isinstance(error, ends):
+                break
+    if trouble is not None:
+        raise trouble
+
+
 def slices(items: Iterable[T]) -> Iterator[list[T]]:
     """A thousand at a time."""
     iterator = iter(items)

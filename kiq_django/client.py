@@ -8,9 +8,9 @@ from typing import Any, overload
 from asgiref.sync import sync_to_async
 
 from kiq_django import adapters, backpressure, plugins, results, transactions
-from kiq_django.bulk import Slice, slices
+from kiq_django.bulk import Slice, for_each, slices
 from kiq_django.delivery import PLAIN, Care, adeliver, deliver, deliver_unseen, refuse_unusable
-from kiq_django.exceptions import QueueFull, ResultNotKept, StoreError
+from kiq_django.exceptions import QueueFull, ResultNotKept, StoreError, StoreUnavailable
 from kiq_django.jids import JidRange
 from kiq_django.payload import RESULT, Payload
 
@@ -202,8 +202,8 @@ def _flush(replicas: int) -> transactions.Flush:
 
 
 def _flush_all(replicas: int, payloads: Sequence[Payload]) -> None:
-    for part in slices(payloads):
-        deliver(part, replicas)
+    """After the commit no caller is there to push again what an error for some has left out."""
+    for_each(partial(deliver, replicas=replicas), slices(payloads), ends=(StoreUnavailable,))
 
 
 def _deliver(payloads: Sequence[Payload], care: Care) -> Sequence[Payload | None]:

@@ -21,6 +21,7 @@ from django.db.backends.signals import connection_created
 from django.db.transaction import Atomic
 from django.db.utils import ConnectionHandler
 
+from kiq_django.bulk import for_each
 from kiq_django.payload import Payload
 
 Flush = Callable[[list[Payload]], object]
@@ -83,7 +84,7 @@ def hold(payloads: Sequence[Payload], flush: Flush) -> None:
     is.
 
     All payloads that become free together and were held with the same `flush` arrive in one call, in order.
-    An error of `flush` comes out of the `with atomic()` that committed.
+    An error of `flush` comes out of the `with atomic()` that committed, once every other `flush` was called.
     """
     opened = open_connections()
     if not opened:
@@ -189,8 +190,7 @@ def _hand_over(free: Sequence[_Held]) -> None:
     groups: dict[Flush, list[Payload]] = {}
     for held in free:
         groups.setdefault(held.flush, []).append(held.payload)
-    for flush, payloads in groups.items():
-        hold(payloads, flush)
+    for_each(lambda flush: hold(groups[flush], flush), groups)
 
 
 _ATTRIBUTE = "_kiq_django_ledger"

@@ -79,12 +79,13 @@ def _flush(alias: str, replicas: int) -> transactions.Flush:
 
 def _send_committed(alias: str, replicas: int, payloads: Sequence[Payload]) -> None:
     """Right after the commit. The rows are safe, so trouble with Redis is no trouble of the caller."""
-    troubles = []
+    troubles, left = [], len(payloads)
     for part in slices(payloads):
         try:
             troubles.append(send(part, alias, replicas))
         except (StoreError, DatabaseError) as error:
-            logger.warning("%d jobs wait in the outbox of %r for a worker: %s", len(payloads), alias, error)
+            logger.warning("%d jobs wait in the outbox of %r for a worker: %s", left, alias, error)
             break
+        left -= len(part)
     for trouble in filter(None, troubles):
         raise trouble

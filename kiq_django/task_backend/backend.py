@@ -10,9 +10,10 @@ from asgiref.sync import sync_to_async
 from django.core.checks import CheckMessage
 
 from kiq_django import adapters, binding, client, clock, conf, plugins, registry, signals, transactions
+from kiq_django.bulk import for_each
 from kiq_django.codec import dumps, loads
 from kiq_django.delivery import PLAIN, Care
-from kiq_django.exceptions import ConfigurationError
+from kiq_django.exceptions import ConfigurationError, StoreUnavailable
 from kiq_django.jobs.plan import Plan, build_options
 from kiq_django.payload import RESULT, TASK, Payload
 from kiq_django.task_backend import checks, framework, runner, shelf
@@ -158,13 +159,16 @@ def _flush(replicas: int) -> transactions.Flush:
 
 
 def _push(care: Care, on_commit: bool, payloads: Sequence[Payload]) -> None:
-    for payload in payloads:
-        shelf.get().enter(payload)
-        runs_at_once = not adapters.get().schedules
-        if runs_at_once:
-            _announce(payload)
-        if _pushed(payload, care, on_commit) and not runs_at_once:
-            _announce(payload)
+    for_each(partial(_push_one, care, on_commit), payloads, ends=(StoreUnavailable,))
+
+
+def _push_one(care: Care, on_commit: bool, payload: Payload) -> None:
+    shelf.get().enter(payload)
+    runs_at_once = not adapters.get().schedules
+    if runs_at_once:
+        _announce(payload)
+    if _pushed(payload, care, on_commit) and not runs_at_once:
+        _announce(payload)
 
 
 def _announce_all(payloads: Sequence[Payload]) -> None:

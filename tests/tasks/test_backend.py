@@ -192,6 +192,21 @@ def test_it_waits_for_the_commit(heard, backend):
     assert [each.id for each in heard] == [result.id]
 
 
+def _refusing(payload, proceed):
+    if payload.args == [1]:
+        raise ZeroDivisionError
+    return proceed(payload)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_link_that_fails_for_one_after_the_commit_costs_the_others_nothing(settings):
+    settings.KIQ = {**settings.KIQ, "MIDDLEWARE": {"client": [f"{__name__}._refusing"]}}
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        sample.add.enqueue(1)
+        sample.add.enqueue(2)
+    assert [payload.args for payload in enqueued()] == [[2]]
+
+
 def test_what_a_test_may_look_at(backend):
     result = sample.add.enqueue(1)
     assert backend.results == [result]

@@ -4,8 +4,9 @@ import pytest
 from django.db import transaction
 
 from kiq_django import adapters, client, clock, signals
-from kiq_django.bulk import Slice, slices
-from kiq_django.exceptions import PayloadError, Unsupported
+from kiq_django.bulk import SLICE, Slice, slices
+from kiq_django.delivery import Care
+from kiq_django.exceptions import NotReplicated, PayloadError, StoreUnavailable, Unsupported
 from kiq_django.jids import JidRange
 from kiq_django.payload import Payload
 from tests.jobsapp import jobs
@@ -46,6 +47,20 @@ class Slices(adapters.Adapter):
 class Away(Slices):
     def push(self, payloads):
         raise ConnectionError("away")
+
+
+class Lonely(Slices):
+    """Its server has no replica."""
+
+    def push_with_care(self, payloads, *, once=False, replicas=0):
+        self.push(payloads)
+        raise NotReplicated("0 of 1")
+
+
+class Gone(Slices):
+    def push(self, payloads):
+        super().push(payloads)
+        raise StoreUnavailable("away")
 
 
 def vetoing(payload, proceed):
@@ -148,6 +163,37 @@ class TestInTransactions:
             self.push("a", fail=True)
             self.push("b")
         assert [each.name for each in adapters.get().enqueued()] == ["b"]
+
+    def test_nor_those_of_later_slices(self, kiq):
+        kiq(MIDDLEWARE={"client": [f"{__name__}.failing"]})
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            self.push("a", fail=True)
+            for _ in range(2 * SLICE):
+                self.push("b")
+        assert len(adapters.get().enqueued()) == 2 * SLICE
+
+    def test_nor_those_that_are_pushed_with_other_care(self, kiq):
+        kiq(MIDDLEWARE={"client": [f"{__name__}.failing"]})
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            self.push("a", fail=True)
+            client.push(payload("b"), on_commit=True, care=Care(replicas=1))
+        assert [each.name for each in adapters.get().enqueued()] == ["b"]
+
+    def test_too_few_replicas_for_one_slice_cost_the_next_nothing(self, kiq):
+        kiq(ADAPTER=f"{__name__}.Lonely")
+        Slices.sizes.clear()
+        with pytest.raises(NotReplicated), transaction.atomic():
+            for _ in range(SLICE + 1):
+                client.push(payload(), on_commit=True, care=Care(replicas=1))
+        assert Slices.sizes == [SLICE, 1]
+
+    def test_without_redis_later_slices_are_not_waited_for(self, kiq):
+        kiq(ADAPTER=f"{__name__}.Gone")
+        Slices.sizes.clear()
+        with pytest.raises(StoreUnavailable), transaction.atomic():
+            for _ in range(SLICE + 1):
+                self.push()
+        assert Slices.sizes == [SLICE]
 
     def test_what_cannot_be_pushed_is_refused_at_the_call(self, kiq, adapter):
         kiq(LIMITS={"payload": 300}, ADAPTER="inline")
