@@ -58,4 +58,4 @@ def _unwrapping(definition: Definition) -> Definition:
         args, kwargs = activejob.call(job)
         return definition.runner(*args, **kwargs)
 
-    return replace(definition, target=perform, is_class=False)
+    return replace(definition, target=perform, is_class=False, hooked=None)

@@ -49,6 +49,21 @@ def test_a_wrapped_class_job():
     assert run(payload(arguments=["eve"])).result == "eve"
 
 
+def test_a_wrapped_class_job_with_callbacks():
+    seen = []
+
+    @job(name="Shop::Greet")
+    class Greet:
+        def before_perform(self, who):
+            seen.append(who)
+
+        def perform(self, who):
+            return who
+
+    assert run(payload(arguments=["eve"])).result == "eve"
+    assert seen == ["eve"]
+
+
 async def test_a_wrapped_async_job():
     @job(name="Shop::Greet")
     async def greet(who):
