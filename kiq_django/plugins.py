@@ -7,8 +7,8 @@ sealed, and nothing reads before it has opened.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import import_module
@@ -97,8 +97,10 @@ def stamped(payload: Any) -> Any:
     return payload
 
 
-def around(payload: Any) -> AbstractContextManager[Any]:
-    """Inside of it hooks and death handlers see what the features bring back for a job. Never raises."""
+@contextmanager
+def around(payload: Any) -> Iterator[None]:
+    """Inside of it hooks and death handlers see what the features bring back for a job. Never raises: a job that could
+    not be decided about for a feature's sake would come back for ever."""
     stack = ExitStack()
     for feature in features():
         if feature.around is not None:
@@ -106,7 +108,13 @@ def around(payload: Any) -> AbstractContextManager[Any]:
                 stack.enter_context(feature.around(payload))
             except Exception:
                 logger.exception("Feature %s could not prepare the hooks of a job; they run without it", feature.name)
-    return stack
+    try:
+        yield
+    finally:
+        try:
+            stack.close()
+        except Exception:
+            logger.exception("A feature could not clean up behind the hooks of a job")
 
 
 @cache

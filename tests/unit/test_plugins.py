@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 import pytest
 
 from kiq_django import jobs as jobs_module
@@ -24,6 +26,15 @@ second = Feature(name="second", client=lambda p, n: n(p), server=lambda p, n: n(
 clashing = Feature(name="clashing", options={"unique_for": 1})
 greedy = Feature(name="greedy", options={"queue": 1})
 feature = second
+
+
+@contextmanager
+def _clumsy(payload):
+    yield
+    raise ZeroDivisionError
+
+
+clumsy = Feature(name="clumsy", around=_clumsy)
 HERE = "tests.unit.test_plugins"
 
 
@@ -116,3 +127,10 @@ def test_the_project_is_checked_once_all_jobs_are_known(kiq, monkeypatch):
         jobs_module.refuse_unknown_options()
     with pytest.raises(ConfigurationError, match="Job typo has the unknown option 'queu'"):
         typo.enqueue()
+
+
+def test_a_feature_that_fails_on_its_way_out_harms_no_hook(kiq, caplog):
+    kiq(FEATURES=[f"{HERE}.clumsy"])
+    with plugins.around(None):
+        pass
+    assert "ZeroDivisionError" in caplog.text
