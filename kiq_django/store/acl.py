@@ -37,7 +37,7 @@ CONNECT: Final = (
 """On no key. INFO is in `@dangerous`, because it says much about a server; the check against eviction wants it."""
 READ: Final = (
     "eval", "evalsha", "exists", "hexists", "hget", "hgetall", "hlen", "hmget", "lindex", "llen", "lpos", "lrange",
-    "mget", "pttl", "scard", "sismember", "smembers", "zcard", "zcount", "zrange", "zrangebyscore", "zrevrange",
+    "mget", "pttl", "scard", "sismember", "smembers", "type", "zcard", "zcount", "zrange", "zrangebyscore", "zrevrange",
     "zrevrangebyscore", "zscore",
 )  # fmt: skip
 PUSH: Final = ("lpush", "sadd", "zadd", "wait")

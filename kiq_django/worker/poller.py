@@ -20,7 +20,7 @@ class Poller(Service):
     """All processes poll; together they look once every `poll_interval` seconds or so.
 
     A job is moved in one step, by whoever comes first, so it is never out of Redis and never pushed
-    twice. What cannot be read goes to the dead set as it is.
+    twice. What cannot be read, or has a queue whose key is no list, goes to the dead set as it is.
     """
 
     def __init__(self, store: Store, average: float) -> None:
@@ -28,6 +28,9 @@ class Poller(Service):
         self._store = store
         self._average = average
         self._processes = 1
+        self._refused: dict[SetName, frozenset[bytes]] = {}
+        """By set, due jobs that did not go to their queues the last time. As a rule somebody else was faster, and they
+        are gone; one that comes up again can never go."""
 
     def tick(self) -> None:
         """One round over both sets."""
@@ -50,23 +53,24 @@ class Poller(Service):
     def _promote(self, name: SetName) -> int:
         due = self._store.sets.due(name, BATCH)
         promotions: list[Promotion] = []
-        unreadable: list[Transfer] = []
+        unusable: list[Transfer] = []
         for raw in due:
             try:
-                promotions.append(_promotion(raw))
+                promotions.append(self._promotion(name, raw))
             except (MalformedPayload, PayloadError) as error:
-                logger.warning("A job of the %s set cannot be read and goes to the dead set: %s", name, error)
-                unreadable.append(Transfer(raw, raw))
-        if promotions:
-            self._store.sets.promote(name, promotions)
-        if unreadable:
-            self._store.sets.transfer(name, "dead", unreadable)
+                logger.warning("A job of the %s set cannot run and goes to the dead set: %s", name, error)
+                unusable.append(Transfer(raw, raw))
+        moved = self._store.sets.promote(name, promotions) if promotions else []
+        self._refused[name] = frozenset(job.raw for job, done in zip(promotions, moved, strict=True) if not done)
+        if unusable:
+            self._store.sets.transfer(name, "dead", unusable)
         return len(due)
 
-
-def _promotion(raw: bytes) -> Promotion:
-    payload = Payload.decode(raw)
-    fields: dict[str, object] = {"enqueued_at": clock.now()}
-    if "at" in payload.document:
-        fields["at"] = ABSENT
-    return Promotion(raw, payload.queue, wire.outgoing(payload.evolve(**fields)).encode())
+    def _promotion(self, name: SetName, raw: bytes) -> Promotion:
+        payload = Payload.decode(raw)
+        if raw in self._refused.get(name, ()):
+            raise MalformedPayload(f"the key of its queue {payload.queue[:80]!r} is no list")
+        fields: dict[str, object] = {"enqueued_at": clock.now()}
+        if "at" in payload.document:
+            fields["at"] = ABSENT
+        return Promotion(raw, payload.queue, wire.outgoing(payload.evolve(**fields)).encode())

@@ -4,6 +4,7 @@ import pytest
 
 from kiq_django import conf
 from kiq_django import store as stores
+from kiq_django.exceptions import StoreError
 from kiq_django.store.working import FORGET_AFTER, RECOVERIES_THAT_KILL, RECOVERY_WINDOW
 from kiq_django.worker.reaper import PAGE, Reaper
 from tests.store.conftest import QUEUES, take
@@ -160,6 +161,18 @@ def test_the_third_time_is_the_last(store, working, push, die, members, waiting)
     assert killed(working, die, raw, RECOVERIES_THAT_KILL) == "112"
     assert (members("dead"), waiting()) == ([b"dead"], [])
     assert store.link.call("KEYS", "*recovered*") == []
+
+
+def test_without_a_dead_set_nothing_is_lost_and_others_come_back(working, push, die, waiting, redis_call):
+    [raw] = push("a")
+    killed(working, die, raw, RECOVERIES_THAT_KILL - 1)
+    [other] = push("b")
+    die("last")
+    redis_call("SET", "dead", "no set")
+    with pytest.raises(StoreError):
+        working.reclaim("default", "last", cases([raw, other]))
+    assert waiting() == [other]
+    assert working.held("last", ["default"]) == [("default", raw)]
 
 
 def test_who_comes_back_from_the_dead_has_all_its_chances_again(store, working, push, die):

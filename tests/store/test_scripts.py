@@ -43,6 +43,7 @@ COMMANDS = {
     "SISMEMBER": FIRST,
     "SREM": FIRST,
     "TIME": NONE,
+    "TYPE": FIRST,
     "UNLINK": ALL,
     "ZADD": FIRST,
     "ZCARD": FIRST,

@@ -6,6 +6,7 @@ import pytest
 
 from kiq_django import conf
 from kiq_django import store as stores
+from kiq_django.exceptions import StoreError
 from kiq_django.store.sets import Promotion, Transfer
 
 
@@ -38,6 +39,15 @@ def test_it_goes_to_the_back_of_its_queue_which_is_known_from_then_on(store, pus
     assert waiting("other") == [b"new b"]
     assert store.queues.names() == ["default", "other"]
     assert store.sets.count("retry") == 0
+
+
+def test_what_has_no_list_for_a_queue_stays(store, redis_call, waiting):
+    redis_call("SET", "queue:odd", "no list")
+    for raw in (b"a", b"b", b"c"):
+        store.sets.add("retry", raw, 1)
+    assert store.sets.promote("retry", [ready(b"a"), ready(b"b", "odd"), ready(b"c")]) == [True, False, True]
+    assert waiting() == [b"a", b"c"]
+    assert [raw for raw, _ in store.sets.page("retry", 0, 9)] == [b"b"]
 
 
 def test_what_is_gone_stays_out(store, waiting):
@@ -78,6 +88,18 @@ def test_two_pollers_move_each_job_once(store, waiting):
 
 
 # --- transfer ---
+
+
+def test_a_set_of_another_type_costs_no_job(store, redis_call, push, waiting):
+    redis_call("SET", "dead", "no set")
+    [raw] = push("a")
+    store.sets.add("retry", b"a", 1)
+    with pytest.raises(StoreError):
+        store.sets.transfer("retry", "dead", [Transfer(b"a", b"a")])
+    with pytest.raises(StoreError):
+        store.sets.transfer_from_queue("default", "dead", [Transfer(raw, raw)])
+    assert store.sets.count("retry") == 1
+    assert waiting() == [raw]
 
 
 def test_from_set_to_set(store, members, server_now):

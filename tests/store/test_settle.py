@@ -4,6 +4,7 @@ import pytest
 
 from kiq_django import conf
 from kiq_django import store as stores
+from kiq_django.exceptions import StoreError
 from kiq_django.store.working import Batch, Move
 from tests.store.conftest import QUEUES, settle, take
 
@@ -147,6 +148,18 @@ def test_what_is_put_back_can_be_taken_in_the_same_turn(working, hold):
     hold(b"a")
     answer = working.turn([Batch("me", "default", [], [Move("requeue", b"a", 0, b"a")])], "me", QUEUES, 1)
     assert answer.taken == [("default", b"a")]
+
+
+@pytest.mark.parametrize(
+    ("verb", "key"), [("retry", "retry"), ("bury", "dead"), ("schedule", "schedule"), ("requeue", "queue:default")]
+)
+def test_what_cannot_go_where_it_shall_stays_reserved(working, hold, redis_call, verb, key):
+    """For lack of a list or a set: some other program's key has its name."""
+    hold(b"a")
+    redis_call("SET", key, "of another type")
+    with pytest.raises(StoreError):
+        settle(working, Move(verb, b"a", 0, b"a"))
+    assert working.held("me", QUEUES) == [("default", b"a")]
 
 
 # --- the dead set ---

@@ -102,6 +102,20 @@ def test_what_cannot_be_read_goes_to_the_dead_set_as_it_is(store, poller, waitin
     assert sorted(raw for raw, _ in store.sets.page("dead", 0, 100)) == sorted(UNREADABLE)
 
 
+@pytest.mark.strange_keys
+def test_what_has_no_list_for_a_queue_goes_to_the_dead_set_and_stands_in_nobodys_way(store, poller, waiting):
+    store.link.call("SET", store.keys.queue("odd"), "no list")
+    odd = [encoded("job", number, queue="odd") for number in range(BATCH + 5)]
+    for raw in odd:
+        store.sets.add("schedule", raw, 1.0)
+    store.sets.add("schedule", encoded("job", "last"), 1000.0)
+    store.sets.add("retry", one := encoded("job", "one", queue="odd"), 1.0)
+    poller.tick()
+    poller.tick()
+    assert waiting() == ["last"]
+    assert sorted(raw for raw, _ in store.sets.page("dead", 0, 200)) == sorted([*odd, one])
+
+
 def test_odd_jobs_pass(store, poller, waiting):
     for number, raw in enumerate(STRANGE):
         store.sets.add("retry", raw, 1.0 + number)

@@ -22,23 +22,23 @@ local _ = #ARGV > 7 and redis.call('LLEN', KEYS[3]) -- raises for another type, 
 local answer = {}
 for i = 8, #ARGV, 3 do
   local raw, counter = ARGV[i], KEYS[4 + (i - 5) / 3]
-  local fate = 0
+  local fate, kills = 0, tonumber(redis.call('GET', counter) or '0') + 1 >= tonumber(ARGV[3])
+  local _ = kills and redis.call('ZCARD', KEYS[4]) -- raises for another type, as above
   if redis.call('LREM', KEYS[2], 1, raw) == 1 then
-    local times = redis.call('INCR', counter)
-    redis.call('EXPIRE', counter, ARGV[4])
-    if times >= tonumber(ARGV[3]) then
-      redis.call('DEL', counter)
-    end
-    if times < tonumber(ARGV[3]) then
+    if not kills then
+      redis.call('INCR', counter)
+      redis.call('EXPIRE', counter, ARGV[4])
       redis.call('RPUSH', KEYS[3], raw)
       fate = 1
-    elseif ARGV[i + 1] == 'bury' then
-      redis.call('ZADD', KEYS[4], string.format('%.6f', now), ARGV[i + 2])
-      redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', string.format('%.6f', now - tonumber(ARGV[6])))
-      redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -tonumber(ARGV[5]) - 1)
-      fate = 2
     else
+      redis.call('DEL', counter)
       fate = 3
+      if ARGV[i + 1] == 'bury' then
+        redis.call('ZADD', KEYS[4], string.format('%.6f', now), ARGV[i + 2])
+        redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', string.format('%.6f', now - tonumber(ARGV[6])))
+        redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -tonumber(ARGV[5]) - 1)
+        fate = 2
+      end
     end
   end
   answer[#answer + 1] = fate

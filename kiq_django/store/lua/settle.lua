@@ -1,5 +1,5 @@
--- Take finished jobs off a working list and write, in the same step, what becomes of each.
--- A payload that is no longer on the list was taken back by a reaper: nothing is written for it.
+-- Take finished jobs off a working list and write, in the same step, what becomes of each; nothing for a payload that
+-- a reaper has taken back meanwhile. It raises before it takes a job away that cannot go to a key of another type.
 --
 -- KEYS  1 working list, 2 list of the queue, 3 retry zset, 4 dead zset, 5 schedule zset, then records of jobs
 -- ARGV  1 jobs kept in the dead set, 2 seconds kept, 3 number n of plain acknowledgements, n payloads,
@@ -7,14 +7,14 @@
 --       delay, payload to write; and behind it, for its record: "record", number of the key, seconds to keep it
 --       at least, at most, failed runs before, the failed run ("" = none), its trace's name, trace, number m, m texts
 -- Returns one character per job in the order given: 1 settled, 0 stolen.
-local t = redis.call('TIME')
-local now = t[1] + t[2] / 1000000
-local answer, zset, buried, i = {}, {retry = 3, bury = 4, schedule = 5}, false, 4 + tonumber(ARGV[3])
+local t, answer, buried, i = redis.call('TIME'), {}, false, 4 + tonumber(ARGV[3])
+local now, zset = t[1] + t[2] / 1000000, {retry = 3, bury = 4, schedule = 5}
 for j = 4, i - 1 do
   answer[j - 3] = redis.call('LREM', KEYS[1], -1, ARGV[j])
 end
 while i <= #ARGV do
   local verb, score = ARGV[i], string.format('%.6f', now + tonumber(ARGV[i + 2]))
+  local _ = zset[verb] and redis.call('ZCARD', KEYS[zset[verb]]) or verb == 'requeue' and redis.call('LLEN', KEYS[2])
   local mine = redis.call('LREM', KEYS[1], -1, ARGV[i + 1])
   answer[#answer + 1] = mine
   if mine == 1 and zset[verb] then

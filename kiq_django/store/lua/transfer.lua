@@ -7,6 +7,7 @@
 local t = redis.call('TIME')
 local now = t[1] + t[2] / 1000000
 local answer = {}
+redis.call('ZCARD', KEYS[2]) -- raises when it holds another type, before anything is taken away
 for i = 4, #ARGV, 3 do
   local mine
   if ARGV[1] == 'list' then
