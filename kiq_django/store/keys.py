@@ -92,6 +92,10 @@ class Keys:
         """Hash: `queue` and `raw` of the suspect that may run; expires."""
         return f"{self.prefix}kiq:suspect"
 
+    def suspect_turn(self) -> str:
+        """String: somebody lets a suspect out of one of several slots just now; expires within seconds."""
+        return f"{self.prefix}kiq:suspect:turn"
+
     def job(self, queue: str, jid: str) -> str:
         """Hash: what is known of a job that failed: place, attempts, end (`store/records.py`); expires."""
         return f"{self.prefix}kiq:job:{jid}"

@@ -7,7 +7,7 @@ them, it is the only one there for which that is the third time, and nobody is b
 
 import random
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from kiq_django.store.keys import Keys, name_of, spelled
 from kiq_django.store.link import Link
@@ -15,6 +15,8 @@ from kiq_django.store.link import Link
 RECOVERIES_THAT_ISOLATE: Final = 2
 LONGEST: Final = 600
 """Seconds for which the others wait for the one that is out: it may be just a long job."""
+LET_OUT, NONE_IS_OUT = 1, 2
+"""Answers of the script; else one is out, or may be."""
 REACH: Final = 1_000
 """How far from the front of its queue, and the oldest of a worker, the one that is out is looked for."""
 
@@ -62,27 +64,33 @@ class Suspects:
         having = list(self.sizes(queues)) if queues else []
         if not having:
             return ""
-        out, places = self._out()
+        out = self._out()
         random.shuffle(having)
-        return next((queue for queue in having if self._try(queue, out, places)), "")
+        return next((queue for queue in having if self._try(queue, out) == LET_OUT), "")
 
     def is_out(self) -> bool:
-        """Whether one that was let out waits or runs, as things are now."""
-        raw, places = self._out()
-        asked = [("LPOS", spelled(place), raw, "RANK", -1, "MAXLEN", REACH) for place in places]
-        return any(index is not None for index in self._link.send(asked, tolerant=True)) if asked else False
+        """Whether one that was let out waits or runs, or may do so, as things are now."""
+        return self._try("", self._out()) != NONE_IS_OUT
 
-    def _try(self, queue: str, out: bytes, places: Sequence[str]) -> bool:
+    def _try(self, queue: str, out: "Out") -> int:
         keys = self._keys
-        names = [keys.suspect_out(), keys.suspects(queue), keys.queue(queue), keys.paused(queue), *places]
-        args = [spelled(queue), LONGEST, out, REACH]
-        return bool(self._link.script("let_out", [*map(spelled, names)], args))
+        names = [keys.suspect_out(), keys.suspects(queue), keys.queue(queue), keys.paused(queue), keys.owners(out.queue)]
+        places = [keys.queue(out.queue), *(keys.working(out.queue, owner) for owner in out.owners)] if out.raw else []
+        args = [spelled(queue), LONGEST, out.raw, REACH, *map(spelled, out.owners)]
+        return int(self._link.script("let_out", [*map(spelled, (*names, *places))], args))
 
-    def _out(self) -> tuple[bytes, list[str]]:
-        """The one that was let out, and the lists where it may be; nothing when none is."""
+    def _out(self) -> "Out":
         queue, raw = self._link.call("HMGET", self._keys.suspect_out(), "queue", "raw")
         if raw is None:
-            return b"", []
+            return Out()
         name = name_of(queue)
         owners = self._link.call("ZRANGE", spelled(self._keys.owners(name)), 0, -1)
-        return raw, [self._keys.queue(name), *(self._keys.working(name, name_of(owner)) for owner in owners)]
+        return Out(raw, name, [name_of(owner) for owner in owners])
+
+
+class Out(NamedTuple):
+    """The one that was let out, and with whom it may be; nothing when none is."""
+
+    raw: bytes = b""
+    queue: str = ""
+    owners: Sequence[str] = ()

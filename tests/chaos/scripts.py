@@ -10,6 +10,7 @@ from typing import Any
 from kiq_django.store import Store
 from kiq_django.store.queues import Entry
 from kiq_django.store.sets import Promotion
+from kiq_django.store.suspects import LET_OUT, Out
 from kiq_django.store.working import Batch, Move
 from tests.chaos.model.redis import ENDED, LIVE, REAPED, Call, Redis, Scripts, again
 
@@ -91,9 +92,8 @@ class RealScripts:
         return self._store.suspects.isolate(QUEUE, owner, [(raw.encode(), raw[0]) for raw in raws], LONG)
 
     def _let_out(self, out: str, owners: tuple[str, ...]) -> bool:
-        keys = self._store.keys
-        places = [keys.queue(QUEUE), *(keys.working(QUEUE, owner) for owner in owners)] if out else []
-        return self._store.suspects._try(QUEUE, out.encode(), places)
+        known = Out(out.encode(), QUEUE, owners) if out else Out()
+        return self._store.suspects._try(QUEUE, known) == LET_OUT
 
     def _due(self) -> tuple[str, ...]:
         return tuple(sorted(raw.decode() for raw in self._store.sets.due("retry", 100)))

@@ -6,6 +6,7 @@ from kiq_django import clock
 from kiq_django.api import Queue
 from kiq_django.payload import Payload
 from kiq_django.store.queues import Entry
+from kiq_django.store.suspects import Suspects
 from kiq_django.store.working import Batch
 from kiq_django.worker.reaper import Reaper
 
@@ -65,6 +66,23 @@ def test_one_is_out_at_a_time_until_all_have_run(suspects, store):
         ran.append(Payload.decode(raw).jid)
     assert sorted(ran) == JIDS
     assert suspects.let_out(store.working.served()) == ""
+
+
+def test_two_reapers_at_once_let_out_one(suspects, store, monkeypatch):
+    """Each has seen that none is out before the other lets one out."""
+    if len(store.servers()) > 1:
+        pytest.skip("each server lets out its own")
+    queues, found = store.working.served(), []
+    let_out = Suspects.let_out
+
+    def late(own, names):
+        monkeypatch.undo()
+        found.append(suspects.let_out(queues))
+        return let_out(own, names)
+
+    monkeypatch.setattr(Suspects, "let_out", late)
+    found.append(suspects.let_out(queues))
+    assert len([name for name in found if name]) == 1
 
 
 def test_only_the_killer_is_buried(suspects, store):

@@ -8,6 +8,7 @@ from kiq_django.api import diagnosis, why
 from kiq_django.exceptions import StoreError, StoreUnavailable
 from kiq_django.payload import PARTITION_KEY, Payload
 from kiq_django.store.queues import Entry
+from kiq_django.store.suspects import Suspects
 from kiq_django.store.working import Batch
 from kiq_django.worker.reaper import PoisonError, Reaper
 from tests.support import round_trips, wait_for
@@ -148,6 +149,21 @@ class TestSuspects:
         store.working.turn([Batch("third", name, [raw])], "third", [], 0)
         assert three.let_out(["default"]) == name
         assert waiting() == [1]
+
+    def test_whoever_came_since_the_look_may_have_the_one_that_is_out(self, three, store, monkeypatch):
+        """A worker begins to serve the queue, and takes it, between the look and the step."""
+        three.let_out(["default"])
+        look = Suspects._out
+
+        def late(own):
+            monkeypatch.undo()
+            seen = look(own)
+            assert take(store, "new", lease=30)
+            return seen
+
+        monkeypatch.setattr(Suspects, "_out", late)
+        assert three.let_out(["default"]) == ""
+        assert three.let_out(["default"]) == "", "it runs"
 
     def test_only_the_killer_dies_for_the_third_time(self, three, store, push, die, waiting):
         push("note", 3)
