@@ -44,12 +44,10 @@ class Processes:
         return int((time.perf_counter() - started) * 1_000_000)
 
     def leave(self, identity: str) -> None:
-        """Take a process off the list, and what it ran."""
+        """Take a process off the list, and what it ran. No beat of it is heard any more."""
         keys = self._keys
-        pipe = self._link.pipeline()
-        pipe.srem(keys.processes(), identity)
-        pipe.unlink(keys.work(identity), keys.workers(identity), keys.process(identity))
-        self._link.execute(pipe)
+        names = [keys.processes(), keys.process(identity), keys.work(identity), keys.workers(identity)]
+        self._link.script("leave", names, [identity, EXPIRY])
 
     def identities(self) -> list[str]:
         """All that are listed, alive or not."""

@@ -65,11 +65,20 @@ def test_one_prunes_for_all_within_a_minute(store):
     assert store.processes.prune() == 1
 
 
-def test_leaving_leaves_nothing(store):
+def test_leaving_leaves_nothing_but_that_it_has_left(store):
     beat(store, work={"t": b"{}"})
     store.processes.leave("h:1:a")
-    assert store.link.call("KEYS", "*") == []
+    assert store.link.call("KEYS", "*") == [b"h:1:a"]
+    assert 0 < store.link.call("TTL", "h:1:a") <= EXPIRY
     store.processes.leave("h:1:a")
+
+
+def test_a_beat_that_was_under_way_brings_nobody_back(store):
+    beat(store)
+    store.processes.leave("h:1:a")
+    beat(store, work={"t": b"{}"})
+    assert (store.processes.identities(), store.processes.read(["h:1:a"])) == ([], [])
+    assert store.link.call("EXISTS", "h:1:a:work", "h:1:a:workers") == 0
 
 
 def test_a_process_without_info_is_not_there(store):

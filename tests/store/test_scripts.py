@@ -21,6 +21,7 @@ COMMANDS = {
     "EXPIRE": FIRST,
     "GET": FIRST,
     "HDEL": FIRST,
+    "HEXISTS": FIRST,
     "HGET": FIRST,
     "HGETALL": FIRST,
     "HINCRBY": FIRST,
@@ -255,9 +256,16 @@ def beat(store):
     assert store.processes.count() == 1
 
 
+def leave(store):
+    store.processes.beat("h:1:a", {"info": "{}"}, {"t": b"{}"})
+    yield
+    store.processes.leave("h:1:a")
+    assert store.processes.count() == 0
+
+
 SCENES = {
     scene.__name__: scene
-    for scene in (lease, reserve, settle, expired, reclaim, isolate, let_out, retire, due, promote, transfer, beat)
+    for scene in (lease, reserve, settle, expired, reclaim, isolate, let_out, retire, due, promote, transfer, beat, leave)
 }
 """One a script: all before the last `yield` is preparation."""
 

@@ -174,7 +174,7 @@ def test_each_beat_is_told(start):
 def test_a_pruned_process_comes_back_with_its_next_beat(start, store):
     launcher = start()
     process(store, launcher)
-    store.processes.leave(launcher.config.identity)
+    store.link.call("SREM", store.keys.processes(), launcher.config.identity)
     wait_for(lambda: store.processes.identities() == [launcher.config.identity])
 
 
@@ -184,6 +184,27 @@ def test_who_stops_is_off_the_list_at_once(start, store):
     launcher.stop(5)
     assert store.processes.identities() == []
     assert store.processes.read([launcher.config.identity]) == []
+
+
+def test_a_beat_that_is_late_leaves_nobody_on_the_list(start, store, monkeypatch):
+    """It was about to be sent when the worker stopped, and is sent after the goodbye."""
+    launcher = start()
+    process(store, launcher)
+    reached, over = threading.Event(), threading.Event()
+    round_trip = launcher.heartbeat._round_trip
+
+    def late():
+        reached.set()
+        assert over.wait(10)
+        return round_trip()
+
+    monkeypatch.setattr(launcher.heartbeat, "_round_trip", late)
+    launcher.heartbeat.wake()
+    assert reached.wait(10)
+    launcher.stop(5)
+    over.set()
+    assert launcher.heartbeat.join(10)
+    assert store.processes.identities() == []
 
 
 def test_a_full_redis_keeps_nobody_from_beating(start, store):
