@@ -59,7 +59,10 @@ UNBLOCK: Final = ("client|unblock",)
 """Ends a pending fetch; in `@dangerous`, since it may end anybody's. Without it the connection is closed instead."""
 
 ENGINES: Final = frozenset(
-    {"served", "owners", "working", "recovered", "suspect_out", "suspect_turn", "process", "work", "workers", "iteration"}
+    {
+        *("served", "owners", "working", "recovered", "suspect_out", "suspect_turn"),
+        *("process", "work", "workers", "iteration"),
+    }
 )
 """Keys that workers alone write to."""
 COUNTS: Final = frozenset({"groups", "groups_guard"})

@@ -131,7 +131,7 @@ class Keys:
         return f"{self.prefix}processes"
 
     def process(self, identity: str) -> str:
-        """Hash: info, concurrency, busy, beat, rtt_us, quiet, rss; `left` alone once it has left; expires 60 s later."""
+        """Hash: info, concurrency, busy, beat, rtt_us, quiet, rss; or `left`, once it has left; expires 60 s later."""
         return f"{self.prefix}{identity}"
 
     def work(self, identity: str) -> str:

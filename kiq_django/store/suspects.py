@@ -74,10 +74,11 @@ class Suspects:
 
     def _try(self, queue: str, out: "Out") -> int:
         keys = self._keys
-        names = [keys.suspect_out(), keys.suspects(queue), keys.queue(queue), keys.paused(queue), keys.owners(out.queue)]
+        names = [keys.suspect_out(), keys.suspects(queue), keys.queue(queue), keys.paused(queue)]
         places = [keys.queue(out.queue), *(keys.working(out.queue, owner) for owner in out.owners)] if out.raw else []
+        names += [keys.owners(out.queue), *places]
         args = [spelled(queue), LONGEST, out.raw, REACH, *map(spelled, out.owners)]
-        return int(self._link.script("let_out", [*map(spelled, (*names, *places))], args))
+        return int(self._link.script("let_out", [*map(spelled, names)], args))
 
     def _out(self) -> "Out":
         queue, raw = self._link.call("HMGET", self._keys.suspect_out(), "queue", "raw")

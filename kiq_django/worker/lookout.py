@@ -17,6 +17,8 @@ FEW = 16
 """Queues that are looked into each time; of more, those that were found empty are left out for a while."""
 EMPTY_FOR = 0.020
 """Seconds for which a queue that was found empty is left out: so much later a more important one may be seen."""
+CROWDED_FOR = 5.0
+"""Seconds after which a queue whose async jobs found no place is taken for any other: by now others may wait there."""
 MOST_AT_ONCE = 64
 """Queues that one turn asks for; the next turn goes on behind them."""
 
@@ -45,8 +47,9 @@ class Lookout:
         self._watch = watch
         self._drain = drain
         self._places = places
-        self._crowding: set[str] = set()
-        """Queues of which a job once found no place on the event loop: not more is taken from them than fits there."""
+        self._crowding: dict[str, float] = {}
+        """Queues of which a job found no place on the event loop, and when (monotonic seconds): for a while not more is
+        taken from them than fits there."""
         self._left_alone: set[str] = set()
         self._empty: set[str] = set()
         """Queues that gave nothing when they were looked into, since `_empty_since` (monotonic seconds)."""
@@ -58,7 +61,7 @@ class Lookout:
 
     def leave_alone(self, queue: str) -> None:
         """An async job of this queue found no place on the event loop: take none from there until there is one."""
-        self._crowding.add(queue)
+        self._crowding[queue] = clock.monotonic()
         self._left_alone.add(queue)
 
     @property
@@ -78,7 +81,7 @@ class Lookout:
     def inviting(self) -> list[str]:
         """Where to look now, in order; nowhere when it is not time yet."""
         if self._crowding:
-            self._left_alone = set() if self._places() else set(self._crowding)
+            self._try_anew()
         if not self._is_cut:
             if not self._empty_longer():
                 self._empty.clear()
@@ -89,9 +92,17 @@ class Lookout:
         self._is_cut = len(found) > MOST_AT_ONCE
         return found[:MOST_AT_ONCE]
 
+    def _try_anew(self) -> None:
+        """Leave alone what crowds, as long as there is no place; for a while."""
+        now = clock.monotonic()
+        for queue, refused_at in list(self._crowding.items()):
+            if now - refused_at > CROWDED_FOR:
+                self._crowding.pop(queue, None)
+        self._left_alone = set() if self._places() else set(self._crowding)
+
     def fitting(self, queues: Sequence[str], room: int) -> int:
         """How many jobs to take from these queues at once, where the threads have so much room."""
-        return room if self._crowding.isdisjoint(queues) else min(room, max(1, self._places()))
+        return room if self._crowding.keys().isdisjoint(queues) else min(room, max(1, self._places()))
 
     def note(self, turn: Turn, room: int, sent_at: float) -> None:
         """What a look for `room` jobs has shown; `sent_at` in monotonic seconds. Of others nothing new is known."""

@@ -265,7 +265,10 @@ def leave(store):
 
 SCENES = {
     scene.__name__: scene
-    for scene in (lease, reserve, settle, expired, reclaim, isolate, let_out, retire, due, promote, transfer, beat, leave)
+    for scene in (
+        *(lease, reserve, settle, expired, reclaim, isolate, let_out, retire),
+        *(due, promote, transfer, beat, leave),
+    )
 }
 """One a script: all before the last `yield` is preparation."""
 

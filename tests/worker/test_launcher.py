@@ -55,6 +55,27 @@ def test_sync_jobs_go_on_while_the_loop_has_no_place(start, declare, push, done,
     wait_for(lambda: sorted(done) == [0, 1, 2], timeout=2)
 
 
+def test_a_queue_whose_async_jobs_found_no_place_is_tried_anew(start, declare, push, done, gate, monkeypatch):
+    """The loop is full all the time; what stands behind them in the queue needs none of its places."""
+
+    async def wait():
+        await asyncio.to_thread(gate.wait)
+
+    declare(wait)
+    declare(done.append, name="note")
+    monkeypatch.setattr(lookout, "CROWDED_FOR", 0.2)
+    push("wait")
+    launcher = start(async_concurrency=1, capsules=[CapsuleConfig(queues={"default": 0}, concurrency=2)])
+    wait_for(lambda: launcher.busy() == 1)
+    push("wait")
+    (fetcher,) = [manager.fetcher for manager in launcher.managers]
+    wait_for(lambda: fetcher._lookout._crowding)
+    for number in range(3):
+        push("note", number)
+    wait_for(lambda: done == [0, 1, 2], timeout=5)
+    assert launcher.busy() == 1
+
+
 def test_jobs_that_find_no_place_are_not_fetched_again_and_again(start, declare, push, done, store):
     """Once the loop was full, no more come than it has places for."""
 

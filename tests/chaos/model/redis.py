@@ -149,8 +149,8 @@ class Scripts:
         return redis, apart
 
     def let_out(self, redis: Redis, out: str, owners: tuple[str, ...]) -> tuple[Redis, bool]:
-        """The next one, when the one that is out lies neither on the queue nor with these owners, and there are no others
-        by now. Answers whether.
+        """The next one, when the one that is out lies neither on the queue nor with these owners, and no others came.
+        Answers whether.
         """
         is_there = redis.out != out or any(out in raws for raws in (redis.queue, *map(redis.held, owners)))
         is_there = is_there or (out != "" and any(owner not in owners for owner, _ in redis.owners))
