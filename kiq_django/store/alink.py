@@ -71,7 +71,11 @@ class AsyncLink:
             connection = await (pool.get_connection() if connections.TAKES_NO_COMMAND else pool.get_connection("_"))
             try:
                 await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-                return [await _reply(connection) for _ in commands]
+                replies = [await _reply(connection) for _ in commands]
+                if any(map(_is_of_another_master, replies)):  # as `Link` does: the next one finds the new
+                    await connection.disconnect(nowait=True)
+                    await pool.disconnect(inuse_connections=False)
+                return replies
             except BaseException:
                 await connection.disconnect(nowait=True)
                 raise
@@ -114,6 +118,10 @@ def _opened(link: Link) -> Redis | None:
     except TypeError:  # an option that only redis-py's plain connections have
         return None
     return Redis(connection_pool=ConnectionPool(connection_class=chosen, **options))
+
+
+def _is_of_another_master(reply: Any) -> bool:
+    return isinstance(reply, redis.RedisError) and connections.must_disconnect(reply)
 
 
 async def _reply(connection: Any) -> Any:

@@ -121,3 +121,36 @@ def server(running):
     connections.forget()
     with bare(running.port) as client:
         client.flushall()
+
+
+# --- failover ---
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """Two servers, to be master in turn."""
+    folder = tmp_path_factory.mktemp("pair")
+    with redis_server(folder / "a") as one, redis_server(folder / "b") as other:
+        yield one, other
+
+
+@pytest.fixture
+def demote(pair):
+    """Make the first server a replica of the second."""
+    one, other = pair
+
+    def demoted():
+        with bare(one.port) as client:
+            client.replicaof("127.0.0.1", other.port)
+
+    yield demoted
+    with bare(one.port) as client:
+        client.replicaof("NO", "ONE")
+
+
+@pytest.fixture
+def address(pair):
+    """An address that leads to the first server, and later to the second, as a name or a proxy does."""
+    between = faults.Proxy(pair[0].port)
+    yield between
+    between.close()

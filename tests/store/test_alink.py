@@ -58,6 +58,18 @@ async def test_a_full_server_refuses(own_server, settings):
         await link.call("SET", "a", 1)
 
 
+async def test_it_follows_an_address_to_the_new_master(pair, demote, address, settings):
+    settings.KIQ = {**settings.KIQ, "REDIS": address.url, "ADAPTER": "redis"}
+    link = stores.get().alink
+    await native(link)
+    await asyncio.gather(*(link.call("SET", "a", 1) for _ in range(3)))
+    demote()
+    address._upstream = pair[1].port
+    with pytest.raises(StoreRefused):
+        await link.call("SET", "a", 2)
+    assert await asyncio.gather(*(link.call("SET", "a", 3) for _ in range(3))) == [b"OK"] * 3
+
+
 async def test_who_is_cancelled_leaves_no_answer_to_the_next(store):
     link = store.alink
     await native(link)

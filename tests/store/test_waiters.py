@@ -14,7 +14,7 @@ from kiq_django.store.keys import Keys
 from kiq_django.store.link import Link
 from kiq_django.store.waiters import Waiters
 from tests import faults
-from tests.store.servers import bare, redis_server
+from tests.store.servers import bare
 from tests.support import wait_for
 
 QUEUES = ["first", "second"]
@@ -353,28 +353,6 @@ def test_a_reset_while_the_wait_is_ended_leaves_nothing_behind(store, idle, monk
 # --- failover ---
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    """Two servers, to be master in turn."""
-    folder = tmp_path_factory.mktemp("pair")
-    with redis_server(folder / "a") as one, redis_server(folder / "b") as other:
-        yield one, other
-
-
-@pytest.fixture
-def demote(pair):
-    """Make the first server a replica of the second."""
-    one, other = pair
-
-    def demoted():
-        with bare(one.port) as client:
-            client.replicaof("127.0.0.1", other.port)
-
-    yield demoted
-    with bare(one.port) as client:
-        client.replicaof("NO", "ONE")
-
-
 def received(idle, seconds=3):
     """What comes in within some seconds, with a fetcher's patience: what is refused is tried again."""
     end = time.monotonic() + seconds
@@ -388,14 +366,6 @@ def received(idle, seconds=3):
         except StoreError:
             idle.close()
     return None
-
-
-@pytest.fixture
-def address(pair):
-    """An address that leads to the first server, and later to the second, as a name or a proxy does."""
-    between = faults.Proxy(pair[0].port)
-    yield between
-    between.close()
 
 
 class Sentinels:
