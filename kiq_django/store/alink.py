@@ -75,10 +75,11 @@ class AsyncLink:
                 if any(map(_is_of_another_master, replies)):  # as `Link` does: the next one finds the new
                     await connection.disconnect(nowait=True)
                     await pool.disconnect(inuse_connections=False)
-                return replies
             except BaseException:
                 await connection.disconnect(nowait=True)
                 raise
+            else:
+                return replies
             finally:
                 await pool.release(connection)
 
