@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kiq_django import clock
-from kiq_django.exceptions import MalformedPayload
+from kiq_django.exceptions import MalformedPayload, NotReplicated
 from kiq_django.payload import Payload
 from kiq_django.plugins import Feature
 from kiq_django.service import Service
@@ -75,9 +75,17 @@ class Relay(Service):
             for replicas, group in groupby(rows, key=lambda row: row.replicas):
                 if clock.monotonic() - read_at > FRESH:
                     return
-                if trouble := self._send(self._payloads(list(group)), alias, replicas):
-                    self._say("link", "A job stays in the outbox of %r: a client link raised %r", alias, trouble)
+                self._relay(list(group), alias, replicas)
             behind = rows[-1].jid
+
+    def _relay(self, rows: "Sequence[Entry]", alias: str, replicas: int) -> None:
+        try:
+            trouble = self._send(self._payloads(rows), alias, replicas)
+        except NotReplicated as error:  # no reason to keep those behind waiting, that want fewer replicas
+            self._say("replicas", "Jobs stay in the outbox of %r: %s", alias, error)
+        else:
+            if trouble:
+                self._say("link", "A job stays in the outbox of %r: a client link raised %r", alias, trouble)
 
     def _payloads(self, rows: "Sequence[Entry]") -> list[Payload]:
         found = []
