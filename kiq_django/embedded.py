@@ -47,6 +47,8 @@ def start(
     with _guard:
         if _running is not None and _running.is_alive:
             return False
+        if _running is not None:
+            _running.close()
         _running = _Embedded(_config(queues, concurrency, timeout))
         _running.start()
     return True
@@ -81,6 +83,7 @@ class _Embedded:
         self._pid = os.getpid()
         self._runner = Runner(config, stores.get, self._pipe, log.journal())
         self._thread = threading.Thread(target=self._run, name="kiq-embedded", daemon=True)
+        self._is_closed = False
 
     @property
     def is_alive(self) -> bool:
@@ -92,6 +95,7 @@ class _Embedded:
 
     def stop(self, timeout: float | None) -> bool:
         if not self.is_alive:
+            self.close()
             return False
         patience = self._config.shutdown_timeout if timeout is None else timeout
         self._pipe.tell("TERM")
@@ -99,7 +103,14 @@ class _Embedded:
         if self._thread.is_alive():
             self._pipe.tell("TERM")  # the second one: now
             self._thread.join(LAST_WORDS)
+        self.close()
         return True
+
+    def close(self) -> None:
+        """Give the pipe back once nobody reads from it."""
+        if not self._is_closed and not self.is_alive and self._pid == os.getpid():
+            self._is_closed = True
+            self._pipe.close()
 
     def _run(self) -> None:
         try:

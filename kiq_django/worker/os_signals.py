@@ -52,7 +52,11 @@ class SignalPipe:
 
     def wait(self, seconds: float) -> list[str]:
         """Names without `SIG` of what has come, `TERM` for instance; nothing after `seconds`."""
-        if not select.select([self._read], [], [], seconds)[0]:
+        poll = (
+            select.poll()
+        )  # `select` cannot look at files beyond the first 1,024, of which a web server may have more
+        poll.register(self._read, select.POLLIN)
+        if not poll.poll(seconds * 1000):
             return []
         with contextlib.suppress(BlockingIOError):
             return [signal.Signals(number).name.removeprefix("SIG") for number in os.read(self._read, 256)]

@@ -1,5 +1,6 @@
 """A worker inside of a web server: real gunicorn, real jobs."""
 
+import gc
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -147,3 +149,18 @@ def test_a_fork_has_no_worker(store):
     embedded._after_fork_in_child()  # what happens in the child
     assert not embedded.is_running()
     assert running.stop(5)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_nothing_is_left_of_one_that_was_stopped(store):
+    def cycle():
+        assert embedded.start(queues=["default"])
+        wait_for(lambda: len(listed(store)) == 1)
+        assert embedded.stop(5)
+        conf.reset()
+        gc.collect()
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = cycle()
+    assert [cycle() - before for _ in range(3)] == [0, 0, 0]

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import signal
 import threading
 
@@ -272,3 +273,18 @@ def test_a_full_pipe_harms_nobody(pipe):
     for _ in range(100_000):
         pipe.tell("TTIN")
     assert set(pipe.wait(0)) == {"TTIN"}
+
+
+def test_it_is_heard_beyond_the_first_thousand_files():
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4_096, most), most))
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_100)]
+    try:
+        pipe = SignalPipe()
+        pipe.tell("TERM")
+        assert pipe.wait(1) == ["TERM"]
+        pipe.close()
+    finally:
+        for each in files:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))

@@ -112,8 +112,13 @@ class Spawn:
         reading, writing = os.pipe()
         os.set_inheritable(writing, True)
         environment = {name: value for name, value in os.environ.items() if name != NOTIFY}
-        pid = os.posix_spawn(self._command[0], self._command, {**environment, CHILD: str(writing)}, setpgroup=0)
-        os.close(writing)
+        try:
+            pid = os.posix_spawn(self._command[0], self._command, {**environment, CHILD: str(writing)}, setpgroup=0)
+        except OSError:  # it is tried again and again
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
         return Child(pid, reading)
 
     def aside(self, errand: Callable[[], object]) -> int:
