@@ -77,7 +77,7 @@ class Cluster:
         """By hand: `redis-cli --cluster create` sleeps longer than all tests here take."""
         bounds = [0, 5461, 10923, 16384]
         for number, (first, end) in enumerate(itertools.pairwise(bounds)):
-            self.node(number).execute_command("CLUSTER ADDSLOTSRANGE", first, end - 1)
+            self.node(number).execute_command("CLUSTER ADDSLOTS", *range(first, end))
             self.node(number).execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
         for port in self.ports[1:]:
             self.node(0).execute_command("CLUSTER MEET", "127.0.0.1", port)

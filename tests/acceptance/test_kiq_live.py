@@ -35,6 +35,7 @@ class Screen:
         self.pid, self.number = pty.fork()
         if self.pid == 0:
             os.chdir(ROOT)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a run in the background ignores it, and so would the command
             os.environ.pop("COLUMNS", None)
             os.environ.update(
                 DJANGO_SETTINGS_MODULE="tests.acceptance.settings",

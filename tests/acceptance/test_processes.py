@@ -290,7 +290,7 @@ def test_one_address_answers_truly_for_all(parent, store, push, unused_port):
     both = process.children
     figures = ask(unused_port, "/metrics")[1]
     for pid in both:
-        assert re.search(rf'kiq_process_up{{tag="\w+",process="[^"]+:{pid}:\w+"}} 1\n', figures)
+        assert re.search(rf'kiq_process_up{{tag="[^"]+",process="[^"]+:{pid}:\w+"}} 1\n', figures)
     assert ask(unused_port, "/nothing")[0] == 404
     process.send(signal.SIGTSTP)
     _, body = wait_for(lambda: (got := ask(unused_port, "/ready"))[0] == 503 and got)

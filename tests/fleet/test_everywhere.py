@@ -8,7 +8,9 @@ from kiq_django.api.filters import Filter
 from kiq_django.api.operations import Operations
 from kiq_django.options import RetryOn
 from kiq_django.payload import Payload
-from kiq_django.store.queues import Entry
+from kiq_django.store.fleet import Fleet
+from kiq_django.store.queues import Entry, Queues
+from kiq_django.worker import unroutable
 from kiq_django.worker.config import CapsuleConfig
 from kiq_django.worker.poller import Poller
 from kiq_django.worker.reaper import Reaper
@@ -200,6 +202,25 @@ def test_operations(store, place, verb):
         assert (DeadSet().size if verb == "kill" else Queue("other").size) == 40
 
 
+def test_what_nobody_knew_runs_as_soon_as_somebody_does(store, start, declare, done, monkeypatch):
+    """Parked on every island; whoever comes to know it sends it back at once, wherever it lies."""
+    monkeypatch.setattr(unroutable, "EVERY", 0.05)
+    put(store, *JIDS[:4])
+    put(store, *JIDS[4:8], queue="mail")
+    before = start(capsules=capsules())
+    wait_for(lambda: RetrySet().size == 8)
+    wait_for(lambda: len(store.unroutable.names(["default", "mail"])) == 2)
+    assert before.stop(5)
+    declare(done.append, name="note")
+    start(capsules=capsules()[1:])
+    wait_for(lambda: sorted(done) == JIDS[4:8])
+    assert RetrySet().size == 4, "of a queue that is not served"
+    start(capsules=capsules()[:1])
+    wait_for(lambda: sorted(done) == JIDS[:8])
+    assert RetrySet().size == 0
+    assert store.unroutable.names(["default", "mail"]) == []
+
+
 def test_pause(store, start, declare, done):
     declare(done.append, name="note")
     put(store, *JIDS[:5])
@@ -211,6 +232,34 @@ def test_pause(store, start, declare, done):
     wait_for(lambda: done == [JIDS[9]])
     assert Queue("default").resume() is True
     wait_for(lambda: len(done) == 6)
+
+
+@pytest.mark.parametrize("verb", ["resume", "pause"])
+def test_a_worker_that_begins_meanwhile_leaves_a_pause_whole(store, monkeypatch, verb):
+    """It has seen that the queue is paused when somebody changes that; then it closes the partitions."""
+    if len(store.lists("default")) == 1:
+        pytest.skip("a queue of one list is paused in one step")
+    Queue("default").pause("ann")
+    states = Queues.states
+
+    def late(own, queues):
+        monkeypatch.undo()
+        seen = states(own, queues)
+        Queue("default").resume()
+        if verb == "pause":
+            Queue("default").pause("bob")
+        return seen
+
+    monkeypatch.setattr(Queues, "states", late)
+    store.serving({"default": 0}).working.register("me", store.lists("default"), 30)
+    closed = {name for part in store.lists("default") for name in _closed(store, part)}
+    assert closed == (set(store.lists("default")) if verb == "pause" else set())
+
+
+def _closed(store, name):
+    """A list, when nobody may fetch from it."""
+    island = store._atlas.island(name) if isinstance(store, Fleet) else store
+    return [state.name for state in island.queues.states([name]) if state.paused]
 
 
 def test_figures(store, start, declare, done):

@@ -72,13 +72,15 @@ def test_one_capsule_serves_one_server(store):
 
 
 def test_every_server_has_to_be_fit_for_jobs(store, second):
-    second.link.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru", "maxmemory", "1gb")
+    second.link.call("CONFIG", "SET", "maxmemory", "1gb")
+    second.link.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     runner = Runner(WorkerConfig(capsules=[]), stores.get, SignalPipe())
     try:
         with pytest.raises(ConfigurationError, match="throws keys away"):
             runner.run()
     finally:
-        second.link.call("CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "0")
+        second.link.call("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        second.link.call("CONFIG", "SET", "maxmemory", "0")
 
 
 def test_an_unusable_server_of_a_queue_is_named(settings, server_url):

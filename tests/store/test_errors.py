@@ -111,7 +111,7 @@ class TestTrouble:
 
     def test_cannot_save(self, tmp_path):
         folder = tmp_path / "data"
-        with redis_server(folder, "--save", "3600 1000000") as server:
+        with redis_server(folder, "--save", "3600", "1000000") as server:
             client = client_of(url(server.port))
             shutil.rmtree(folder)
             client.bgsave()

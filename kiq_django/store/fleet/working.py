@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kiq_django.store.fleet.atlas import Atlas
+from kiq_django.store.fleet.atlas import Atlas, Part
 from kiq_django.store.fleet.server import Server
 from kiq_django.store.island import Store
 from kiq_django.store.working import Batch, Turn, Working
@@ -112,7 +112,15 @@ class FleetWorking(Working):
         """A partition that came to a paused queue is paused as well: the queue's own list tells."""
         wholes = {self._atlas.whole(name) for name in names}
         for whole in sorted(name for name in wholes if len(self._atlas.lists(name)) > 1):
-            first, *others = self._atlas.parts(whole)
-            (state,) = first.island.queues.states([first.name])
-            for part in others if state.paused else ():
-                part.island.queues.pause(part.name, state.note)
+            self._follow(*self._atlas.parts(whole))
+
+    def _follow(self, first: Part, *others: Part) -> None:
+        """Until nobody has changed it meanwhile: else the partitions of a queue that was resumed would stay closed."""
+        was_paused = False
+        while (state := first.island.queues.states([first.name])[0]).paused != was_paused:
+            was_paused = state.paused
+            for part in others:
+                if was_paused:
+                    part.island.queues.pause(part.name, state.note)
+                else:
+                    part.island.queues.resume(part.name)
