@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TYPED_FROM = 1_000
 """Destroying more than this asks for the number to be typed."""
+LONGEST_NUMBER = 20
+"""Digits."""
 
 
 class Reason(forms.Form):
@@ -43,8 +45,12 @@ class Reason(forms.Form):
         super().__init__(*args, **kwargs)
         self.typed = typed
         if typed is not None:
+            # In a place that works the number changes all the time: what counts is the one that was asked for.
+            asked = self.data.get("asked", "")[:LONGEST_NUMBER]
+            self.typed = int(asked) if asked.isdecimal() else typed
+            self.fields["asked"] = forms.CharField(widget=forms.HiddenInput, initial=typed, required=False)
             self.fields["count"] = forms.CharField(
-                label=_("Type %(count)s to confirm") % {"count": typed},
+                label=_("Type %(count)s to confirm") % {"count": self.typed},
                 widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
             )
 

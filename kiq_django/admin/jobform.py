@@ -6,6 +6,8 @@ Hidden values stay hidden: what the form still has as it was shown is taken from
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -18,8 +20,10 @@ from django.utils.translation import gettext_lazy
 from kiq_django import binding, client, clock, codec, jids, models, redaction, registry, routing, sections
 from kiq_django.admin import audit, jobtext, links, rights, uncovering
 from kiq_django.admin.confirm import Reason
+from kiq_django.client import Handle
 from kiq_django.exceptions import KiqError, MalformedPayload
-from kiq_django.payload import ABSENT, Payload
+from kiq_django.jobs import Job
+from kiq_django.payload import ABSENT, CARRIED, PARKED, Payload
 
 if TYPE_CHECKING:
     from kiq_django.admin.page import Page
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 
 FORGOTTEN = (
     "retry_count", "failed_at", "retried_at", "error_class", "error_message", "error_backtrace", "error_frame",
-    "enqueued_at", "at", "discarded_at", "expires_at",
+    "enqueued_at", "at", "discarded_at", "expires_at", PARKED, CARRIED,
 )  # fmt: skip
 """What an old job says of its own life: a new one begins anew."""
 LONGEST_WAIT = 10_000_000
@@ -122,7 +126,8 @@ def edit(page: Page, request: HttpRequest, record: JobRecord | None, jid: str) -
     initial = {"name": old.name, "args": _pretty(args), "kwargs": _pretty(kwargs), "queue": record.queue}
     form = JobForm(request.POST or None, initial=initial, old=old)
     if request.method == "POST" and form.is_valid():
-        return _push(page, request, form, _copy(old, form.cleaned_data), origin=jid)
+        copy = _copy(old, form.cleaned_data)
+        return _enqueued(page, request, form, partial(client.push, copy, on_commit=False), origin=jid)
     title = _("Edit and enqueue again")
     text = _("A new job with a new id is enqueued. The old one stays where it is.")
     return _shown(page, request, form, title=title, text=text)
@@ -137,15 +142,22 @@ def new(page: Page, request: HttpRequest) -> HttpResponse:
     initial = {"name": name, "args": "[]", "kwargs": "{}", "queue": definition.options.queue if definition else ""}
     form = JobForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
-        said = form.cleaned_data
-        found = registry.find(said["name"])
-        retry = found.options.retry if found else True
-        payload = Payload.new(
-            said["name"], said["args"], said["kwargs"], queue=said["queue"], retry=retry, now=clock.now()
-        )
-        return _push(page, request, form, _delayed(payload, said))
+        return _enqueued(page, request, form, partial(_call, form.cleaned_data))
     text = _("It runs as if your code had enqueued it.")
     return _shown(page, request, form, title=_("Enqueue a job"), text=text, names=sorted(registry.all_jobs()))
+
+
+def _call(said: dict[str, Any]) -> Handle:
+    """Enqueue a declared job as its code would, but for the queue and the time."""
+    found = registry.find(said["name"])
+    if found is not None and isinstance(found.sender, Job):
+        moment = {"at": clock.now() + said["wait"]} if said.get("wait") else {}
+        job = found.sender.using(queue=said["queue"], on_commit=False, **moment)
+        return job.enqueue(*said["args"], **said["kwargs"])
+    # A task of `django.tasks`: nobody is there to ask for its result.
+    retry = found.options.retry if found else True
+    payload = Payload.new(said["name"], said["args"], said["kwargs"], queue=said["queue"], retry=retry, now=clock.now())
+    return client.push(_delayed(payload, said), on_commit=False)
 
 
 def _copy(old: Payload, said: dict[str, Any]) -> Payload:
@@ -159,13 +171,19 @@ def _delayed(payload: Payload, said: dict[str, Any]) -> Payload:
     return payload.evolve(at=clock.now() + said["wait"]) if said.get("wait") else payload
 
 
-def _push(page: Page, request: HttpRequest, form: JobForm, payload: Payload, origin: str = "") -> HttpResponse:
+def _enqueued(
+    page: Page, request: HttpRequest, form: JobForm, enqueue: Callable[[], Handle], origin: str = ""
+) -> HttpResponse:
     try:
-        handle = client.push(payload, on_commit=False)
+        handle = enqueue()
     except KiqError as error:
         form.add_error(None, str(error))
         return _shown(page, request, form, title=_("Enqueue a job"), text="")
-    details = {"job": jobtext.cut(payload.name, 100), "queue": payload.queue, **({"copy of": origin} if origin else {})}
+    if not handle:
+        form.add_error(None, _("A client link refused it: nothing was enqueued."))
+        return _shown(page, request, form, title=_("Enqueue a job"), text="")
+    details = {"job": jobtext.cut(handle.job, 100), "queue": form.cleaned_data["queue"]}
+    details |= {"copy of": origin} if origin else {}
     audit.record(request, models.Job(handle.id), "enqueue", details=details, reason=form.cleaned_data["reason"])
     messages.success(request, _("Enqueued as %(jid)s.") % {"jid": handle.id})
     return HttpResponseRedirect(links.url_of_subject(models.Job, handle.id, page.admin_site.name))

@@ -5,8 +5,10 @@ import json
 import pytest
 from django.contrib.admin.models import LogEntry
 
+from kiq_django import clock, job, registry
 from kiq_django.admin import audit
 from kiq_django.admin.uncovering import uncover
+from kiq_django.payload import CARRIED, PARKED, RESULT
 from kiq_django.redaction import MASK, redact
 
 DEAD = "/admin/kiq/deadjob/"
@@ -66,6 +68,45 @@ def test_a_declared_job_is_enqueued_by_hand(editor, in_queue):
     assert [payload.args for payload in in_queue()] == [[7]]
     post["name"] = "os.system"
     assert "No job of this name" in editor.post(address, post).content.decode()
+
+
+def test_by_hand_it_has_the_options_of_its_declaration(editor, in_queue, in_set, monkeypatch):
+    monkeypatch.setattr(registry, "_jobs", dict(registry.all_jobs()))
+
+    @job(name="kept", retry=2, tags=["billing"], result=60, expires_in=600)
+    def kept(number: int) -> None: ...
+
+    post = {"name": "kept", "args": "[7]", "kwargs": "{}", "queue": "low"}
+    editor.post("/admin/kiq/job/new/", post)
+    (payload,) = in_queue("low")
+    assert (payload.args, payload.retry, payload.tags, payload.document[RESULT]) == ([7], 2, ["billing"], 60)
+    assert payload.expires_at is not None
+    editor.post("/admin/kiq/job/new/", {**post, "wait": "60"})
+    ((later, due),) = in_set("schedule")
+    assert (later.tags, later.queue) == (["billing"], "low")
+    assert due == pytest.approx(clock.now() + 60, abs=5)
+
+
+def test_what_a_link_vetoes_was_not_enqueued(editor, put, in_queue, settings):
+    old = put("dead", -5)
+    settings.KIQ = {**settings.KIQ, "MIDDLEWARE": {"client": [f"{__name__}.veto"]}}
+    for address, name in ((f"{old.jid}/edit/", old.name), ("new/", "tests.jobsapp.jobs.record")):
+        post = {"name": name, "args": "[1]", "kwargs": "{}", "queue": "default"}
+        assert "A client link refused it" in editor.post(f"/admin/kiq/job/{address}", post).content.decode()
+    assert in_queue() == []
+    assert not LogEntry.objects.exists()
+
+
+def veto(payload, proceed):
+    return None
+
+
+def test_a_copy_of_a_parked_job_is_not_parked(editor, put, in_queue):
+    note = {"since": 1.0, "times": 3, "retry_count": 4}
+    old = put("retry", 60, retry_count=4, **{PARKED: note, CARRIED: ["a", "b", 1]})
+    editor.post(f"/admin/kiq/job/{old.jid}/edit/", {"args": "[1]", "kwargs": "{}", "queue": "default"})
+    (new,) = in_queue()
+    assert not {PARKED, CARRIED, "retry_count"} & set(new.document)
 
 
 def test_uncovering_takes_a_right_and_a_reason(client, person, views, put):

@@ -86,6 +86,17 @@ def test_clearing_many_wants_the_number(clearer, put_many, store):
     assert "1,200 in all" in LogEntry.objects.get().change_message
 
 
+def test_what_comes_while_somebody_types_the_number_does_not_matter(clearer, put_many, put, store):
+    put_many("queue", 1200)
+    form = clearer.post(ACT, {"action": "clear", "name": "default"}).context["form"]
+    put("queue")
+    post = {"action": "clear", "name": "default", "confirmed": "yes", "asked": form["asked"].value()}
+    again = clearer.post(ACT, {**post, "count": "12"}).content.decode()
+    assert "Type 1200 to confirm" in again, "what is asked for stays what is compared"
+    assert clearer.post(ACT, {**post, "count": "1200"}).status_code == 302
+    assert store.queues.sizes(["default"])["default"] == 0
+
+
 def test_actions_of_the_list(clearer, put):
     put("queue")
     page = clearer.post(LIST, {"action": "clear", "index": 0, "_selected_action": ["default"]})
