@@ -15,6 +15,7 @@ from kiq_django.service import Service
 
 if TYPE_CHECKING:  # features are loaded in every process, and the API would bring Redis along
     from kiq_django.api.operation import Operation
+    from kiq_django.api.operations import Operations
     from kiq_django.store import Store
 
 logger = logging.getLogger("kiq_django.worker")
@@ -49,12 +50,9 @@ class Runner(Service):
     """Works on the operations of one Redis."""
 
     def __init__(self, store: "Store", activity: Activity | None = None) -> None:
-        from kiq_django.api.budget import Budget
-        from kiq_django.api.operations import Operations
-
         super().__init__("operations", LOOK_EVERY)
-        self._operations = Operations(store)
-        self._budget = Budget
+        self._store = store
+        self._known: Operations | None = None
         self._activity = activity or _activity
         self._next = LOOK_EVERY
 
@@ -74,7 +72,7 @@ class Runner(Service):
         """
         self._next = LOOK_EVERY
         began, is_more = clock.monotonic(), False
-        for operation in self._operations.open():
+        for operation in self._store.operations.open():
             if self._stopping:
                 return
             is_more |= self._advance(operation)
@@ -84,12 +82,23 @@ class Runner(Service):
 
     def _advance(self, operation: str) -> bool:
         """Whether there is more to do, for us."""
-        if not self._operations.advance(operation, self._budget(SLICE)):
+        from kiq_django.api.budget import Budget  # not before there is an operation: few workers ever meet one
+
+        operations = self._operations()
+        if not operations.advance(operation, Budget(SLICE)):
             return False
-        now = self._operations.find(operation)
+        now = operations.find(operation)
         if now is not None and now.has_ended:
             _tell(now)
         return now is not None and not now.has_ended
+
+    def _operations(self) -> "Operations":
+        """One and the same, for it is under one name that this worker is at an operation."""
+        if self._known is None:
+            from kiq_django.api.operations import Operations  # with the first operation, as above
+
+            self._known = Operations(self._store)
+        return self._known
 
 
 def _tell(ended: "Operation") -> None:

@@ -1,7 +1,6 @@
 """A worker's configuration from three sources: settings, then a file, then the command line; the last one wins."""
 
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -136,9 +135,15 @@ def _parsed(path: Path) -> Any:
     except OSError as error:
         raise ConfigurationError(f"The configuration file {path} cannot be read: {error.strerror}") from error
     try:
-        return tomllib.loads(text) if path.suffix == ".toml" else _yaml(text, path)
+        return _toml(text) if path.suffix == ".toml" else _yaml(text, path)
     except ValueError as error:
         raise ConfigurationError(f"{path} is not valid: {error}") from error
+
+
+def _toml(text: str) -> Any:
+    import tomllib  # a parser that a worker without such a file does not carry
+
+    return tomllib.loads(text)
 
 
 def _yaml(text: str, path: Path) -> Any:

@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from kiq_django import conf
-from kiq_django.store import connections, fleet
+from kiq_django import conf, sections
+from kiq_django.store import connections
 from kiq_django.store.island import Store
 
 __all__ = ["Store", "get"]
@@ -18,9 +18,17 @@ def get(purpose: connections.Purpose = "commands") -> Store:
     """
     settings = conf.get()
     target = connections.resolve(settings.redis)
-    if fleet.is_wanted(settings, target):
+    if _is_fleet(settings, target):
+        from kiq_django.store import fleet  # a dozen modules that one server with plain queues never needs
+
         return fleet.of(settings, target, purpose)
     return Store(target, settings.prefix, settings.limits, purpose)
+
+
+def _is_fleet(settings: sections.Settings, target: connections.Target) -> bool:
+    """Whether a plain store would not do."""
+    queues = settings.queues.values()
+    return target.layout == "cluster" or any(queue.partitions > 1 or queue.redis is not None for queue in queues)
 
 
 conf.on_reset(get.cache_clear)

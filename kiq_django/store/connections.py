@@ -5,7 +5,6 @@ repeated push is a second job, and a repeated fetch is a job that nobody runs.
 """
 
 import os
-import socket
 import threading
 from collections.abc import Mapping
 from inspect import Parameter, signature
@@ -18,8 +17,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
 from kiq_django import conf
-from kiq_django.exceptions import ConfigurationError, KiqError
-from kiq_django.store import embedded
+from kiq_django.exceptions import ConfigurationError
 from kiq_django.store.errors import classify, must_disconnect, translate, translated
 from kiq_django.store.server import ServerInfo, server_info
 from kiq_django.store.targets import OWNED, Target, resolve, target
@@ -84,6 +82,8 @@ def check(target: Target) -> None:
         ConfigurationError: redis-py does not take one of them, or there is no program for an embedded server.
     """
     if target.kind == "embedded":
+        from kiq_django.store import embedded  # for development: see `_pool`
+
         embedded.binary()
     else:
         _open(target, "commands")
@@ -134,8 +134,12 @@ def _pool(target: Target, purpose: Purpose) -> ConnectionPool:
     if target.kind == "sentinel":
         return _sentinel_pool(options, purpose)
     if target.kind == "embedded":
+        # Here, because it is for development: a worker in production does not carry it.
+        from kiq_django.store import embedded, embedded_connection
+
         embedded.start(options["directory"])
-        return ConnectionPool(connection_class=EmbeddedConnection, **options, **_settled(options, purpose))
+        kind = embedded_connection.EmbeddedConnection
+        return ConnectionPool(connection_class=kind, **options, **_settled(options, purpose))
     located = _without_ours(parse_url(options.pop("url")))  # type: ignore[no-untyped-call]
     options = _with_tls(located | options)
     return ConnectionPool(**{**options, **_keepalive(options), **_settled(options, purpose)})
@@ -192,28 +196,3 @@ def _settled(options: Mapping[str, Any], purpose: Purpose) -> dict[str, Any]:
 def _once() -> Retry:
     """One attempt: no error is worth a second one, not even a lost connection."""
     return Retry(NoBackoff(), 0)
-
-
-class EmbeddedConnection(UnixDomainSocketConnection):
-    """A connection to the embedded server that brings the server back when it is gone."""
-
-    def __init__(self, directory: str, **options: Any) -> None:
-        super().__init__(path=embedded.socket_path(directory), **options)  # type: ignore[no-untyped-call]
-        self.directory = directory
-
-    def _connect(self) -> socket.socket:
-        try:
-            return self._connect_once()
-        except OSError:
-            self.path = self._revive()
-        return self._connect_once()
-
-    def _connect_once(self) -> socket.socket:
-        connected: socket.socket = super()._connect()  # type: ignore[no-untyped-call]
-        return connected
-
-    def _revive(self) -> str:
-        try:
-            return embedded.start(self.directory)
-        except KiqError as error:
-            raise redis.ConnectionError(str(error)) from error

@@ -7,21 +7,23 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from kiq_django import clock, conf
 from kiq_django.exceptions import ConfigurationError, StoreError, StoreRefused
 from kiq_django.store import Store
 from kiq_django.store.server import ServerInfo
 from kiq_django.worker.config import WorkerConfig
-from kiq_django.worker.health import Health
 from kiq_django.worker.journal import Journal
 from kiq_django.worker.launcher import Launcher
-from kiq_django.worker.migrations import LOOK_EVERY, Migrations
 from kiq_django.worker.os_signals import DUMP, QUIET, RETIRE, STOP, SignalPipe
 from kiq_django.worker.outage import Outage
 from kiq_django.worker.reporter import EVERY, Outlet, Reporter
 from kiq_django.worker.status import STOPPING
 from kiq_django.worker.wear import Wear
+
+if TYPE_CHECKING:
+    from kiq_django.worker.health import Health
 
 logger = logging.getLogger("kiq_django.worker")
 TICK = 0.5
@@ -60,7 +62,7 @@ class Runner:
         self._journal = journal
         self._keep_going = keep_going
         self._reporter = Reporter(config, outlets)
-        self._health = Health(config.health, self._reporter.report) if config.health else None
+        self._health = _health(config.health, self._reporter) if config.health else None
         self._wear = Wear(config.max_jobs, config.max_memory) if not config.drain else Wear(None, None)
         self.cut_off = False
         """Jobs were still running at the end; they have been pushed back."""
@@ -122,6 +124,8 @@ class Runner:
         raise Stopped
 
     def _await_migrations(self) -> None:
+        from kiq_django.worker.migrations import LOOK_EVERY, Migrations  # brings Django's migrations along
+
         migrations = Migrations()
         while migrations.missing():
             if not self._keep_going() or (STOP | RETIRE).intersection(self._pipe.wait(LOOK_EVERY)):
@@ -183,6 +187,13 @@ class Farewell:
         if stops and not self._stops:
             self._deadline = clock.monotonic() + self._timeout
         self._stops += stops
+
+
+def _health(address: tuple[str, int], reporter: Reporter) -> "Health":
+    """What answers probes, for a worker that was given an address for them."""
+    from kiq_django.worker.health import Health  # with a small HTTP server, which the others do not carry
+
+    return Health(address, reporter.report)
 
 
 def _deaf(name: str) -> None:

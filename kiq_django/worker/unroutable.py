@@ -13,15 +13,10 @@ from typing import Any, Final
 from weakref import WeakSet
 
 from kiq_django import activejob, clock, failure, registry, routing, signals, wire
-from kiq_django.api.budget import Budget
-from kiq_django.api.filters import Filter
-from kiq_django.api.search import UP, set_region, walk
-from kiq_django.api.waiting import SortedJob
 from kiq_django.exceptions import UnknownJob
 from kiq_django.payload import ABSENT, PARKED, Payload
 from kiq_django.service import Service
 from kiq_django.store import Store
-from kiq_django.store.sets import Promotion
 from kiq_django.store.working import Move
 from kiq_django.worker.reservation import Reservation
 
@@ -31,7 +26,6 @@ SOONEST, LATEST = 30.0, 3600.0
 """Seconds until a parked job is looked at again, the first time and later."""
 PATIENCE = 30 * 86_400
 """Seconds after which nobody is expected any more: the dead set."""
-CHUNK = 100
 UNKNOWN: Final = f"{UnknownJob.__module__}.{UnknownJob.__qualname__}"
 
 _parked: deque[tuple[str, str]] = deque()
@@ -109,6 +103,8 @@ class Unroutable(Service):
         self._tell()
         for queue, name in self._store.unroutable.names(self._queues):
             if registry.find(name) is not None and self._store.unroutable.claim(queue, name):
+                from kiq_django.worker.unparking import release  # brings the API along, for what few workers ever do
+
                 count = release(self._store, queue, name)
                 logger.info("%d parked jobs %r are back on %s: they are known here", count, name, queue)
 
@@ -127,23 +123,3 @@ class Unroutable(Service):
             raise
         for (queue, name), count in found.items():
             logger.warning("Parked %d jobs %.200r of %s: no code here declares them", count, name, queue)
-
-
-def release(store: Store, queue: str, name: str) -> int:
-    """Send all parked jobs of a name back to their queue. Returns how many."""
-    where = Filter(name=name, queue=queue, error_class=UNKNOWN)
-    count = 0
-    for found in walk(set_region(store, "retry", where), where, UP, Budget.without_end(), only=_is_parked):
-        promotions = [_promotion(job) for job in found.jobs]
-        for start in range(0, len(promotions), CHUNK):
-            count += sum(store.sets.promote("retry", promotions[start : start + CHUNK]))
-    return count
-
-
-def _is_parked(job: SortedJob) -> bool:
-    return job.payload is not None and PARKED in job.payload.document
-
-
-def _promotion(job: SortedJob) -> Promotion:
-    payload = unparked(job.readable()).evolve(enqueued_at=clock.now())
-    return Promotion(job.raw, payload.queue, wire.outgoing(payload).encode())

@@ -14,7 +14,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from kiq_django import conf, log, registry, store
 from kiq_django.exceptions import ConfigurationError, StoreError
-from kiq_django.management import processes, reload
+from kiq_django.management import reload
+from kiq_django.management.processes import role
 from kiq_django.management.reload import parent_watch
 from kiq_django.management.worker_options import how_many, required_modules, worker_config
 from kiq_django.store.server import ServerInfo
@@ -69,9 +70,11 @@ class Command(BaseCommand):
             raise SystemExit(code)
 
     def _run(self, options: dict[str, Any]) -> int:
-        if processes.is_child():
-            return self._work(options, _opened(), child=processes.ToParent.inherited())
-        if processes.is_trial():
+        if role.is_child():
+            from kiq_django.management.processes.child import ToParent  # only for one that is under a parent
+
+            return self._work(options, _opened(), child=ToParent.inherited())
+        if role.is_trial():
             return self._try(options)
         if self._wants_reload(options):
             return reload.run(lambda pipe: self._begin(options, pipe, reloading=True))
@@ -111,7 +114,10 @@ class Command(BaseCommand):
         return worker_config(options)
 
     def _supervise(self, options: dict[str, Any], number: int, pipe: SignalPipe, *, reloading: bool) -> int:
-        plan = processes.Plan(
+        from kiq_django.management.processes.parent import Parent  # with --processes; else eight modules for nothing
+        from kiq_django.management.processes.plan import Plan
+
+        plan = Plan(
             number=number,
             config=self._configured(options),
             work=lambda own, parent: self._work(options, own, child=parent),
@@ -119,7 +125,7 @@ class Command(BaseCommand):
             keep_going=reload.parent_lives if reloading else _always,
             reloads=reloading,
         )
-        parent = processes.Parent(plan, pipe)
+        parent = Parent(plan, pipe)
         self._say(f"{number} worker processes under {os.getpid()}", plan.config, reloading=reloading)
         return parent.run()
 

@@ -6,17 +6,11 @@ import signal
 from typing import Any
 
 from kiq_django import clock
+from kiq_django.management.processes.role import CHILD
 from kiq_django.worker.status import STOPPING, Report, Status
 
-CHILD = "KIQ_CHILD"
-"""In the environment of a spawned child: the number of its pipe. It starts no children of its own."""
 SILENT = 30.0
 """Seconds without a word from a child, which speaks every second, after which it does not count as alive."""
-
-
-def is_child() -> bool:
-    """This process was spawned by another worker."""
-    return CHILD in os.environ
 
 
 class ToParent:

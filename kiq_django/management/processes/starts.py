@@ -16,8 +16,9 @@ from django.db import connections
 
 from kiq_django import plugins
 from kiq_django.exceptions import ConfigurationError
-from kiq_django.management.processes.child import CHILD, Child, ToParent
+from kiq_django.management.processes.child import Child, ToParent
 from kiq_django.management.processes.plan import Work
+from kiq_django.management.processes.role import CHILD
 from kiq_django.worker.os_signals import HANDLED, SignalPipe
 
 logger = logging.getLogger("kiq_django.worker")

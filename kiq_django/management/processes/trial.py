@@ -12,19 +12,12 @@ from typing import Any, NoReturn
 
 from kiq_django import clock
 from kiq_django.management.processes.child import Child
+from kiq_django.management.processes.role import TRIAL
 from kiq_django.management.processes.starts import NOTIFY, OURS
 
-TRIAL = "KIQ_TRIAL"
-"""In the environment of a process that loads the project, reads the configuration, and says by its exit code how that
-went."""
 HANDOVER = "KIQ_HANDOVER"
 LONGEST = 120.0
 """Seconds that loading the project may take."""
-
-
-def is_trial() -> bool:
-    """This process only tries whether the project loads."""
-    return TRIAL in os.environ
 
 
 def command() -> list[str]:

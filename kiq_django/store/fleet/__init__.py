@@ -1,6 +1,6 @@
 """The store beyond one server and one list a queue: partitions, clusters, several servers.
 
-Whoever has none of these in the settings never meets it. `atlas` knows where things are; each other file is one part
+Whoever has none of these in the settings never imports it. `atlas` knows where things are; each other file is one part
 of the store over several islands.
 """
 
@@ -10,13 +10,7 @@ from kiq_django.store.fleet.atlas import Atlas
 from kiq_django.store.fleet.fleet import Fleet
 from kiq_django.store.fleet.server import Server
 
-__all__ = ["Fleet", "is_wanted", "of"]
-
-
-def is_wanted(settings: sections.Settings, target: connections.Target) -> bool:
-    """Whether a plain store would not do."""
-    queues = settings.queues.values()
-    return target.layout == "cluster" or any(queue.partitions > 1 or queue.redis is not None for queue in queues)
+__all__ = ["Fleet", "of"]
 
 
 def of(settings: sections.Settings, target: connections.Target, purpose: connections.Purpose) -> Fleet:
