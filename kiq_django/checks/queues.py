@@ -7,14 +7,13 @@ from django.core.checks import Warning  # noqa: A004
 
 from kiq_django import conf, registry
 from kiq_django.checks.found import Found, some, uses_redis
+from kiq_django.declared import declared_jobs
 
 
 def queues(**_: Any) -> Found:
     """W005: jobs go to a queue that a worker with the settings of this project does not look at."""
     if not uses_redis():
         return
-    from kiq_django.api.declared import declared_jobs
-
     known = conf.get().queues
     served = {*known, *_capsule_queues()}
     stray: dict[str, list[str]] = {}

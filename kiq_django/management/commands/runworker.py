@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.core import checks
 from django.core.management.base import BaseCommand, CommandError
 
 from kiq_django import conf, log, registry, store
@@ -28,6 +29,8 @@ from kiq_django.worker.runner import Runner, leave
 
 logger = logging.getLogger("kiq_django.worker")
 BAD_CONFIGURATION = 2
+OF_PAGES = frozenset({"admin", "commands", "staticfiles", "templates", "urls"})
+"""Tags of system checks that import what a worker does not serve: all views, templates and the admin."""
 
 
 class Command(BaseCommand):
@@ -62,6 +65,10 @@ class Command(BaseCommand):
         add("--reload", action=BooleanOptionalAction, default=None,
             help="Start again when code changes. Default: as settings.DEBUG.")  # fmt: skip
         add("--log-format", choices=["text", "json"], help="Form of the log lines. Default: as LOGGING says.")
+
+    def get_check_kwargs(self, options: dict[str, Any]) -> Any:
+        """Django's system checks, but for those of pages: views would cost every worker their time and memory."""
+        return {"tags": sorted(checks.registry.registry.tags_available() - OF_PAGES)}
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until a signal, and leave with an exit code."""

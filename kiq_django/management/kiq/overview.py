@@ -5,8 +5,8 @@ from dataclasses import asdict
 from django.core.management.base import CommandParser
 
 from kiq_django.api import History, Metrics, Stats
-from kiq_django.api.declared import DeclaredJob, declared_jobs
 from kiq_django.api.metrics import JobFigures
+from kiq_django.declared import DeclaredJob, declared_jobs
 from kiq_django.management.kiq.subcommand import Options, Subcommand
 from kiq_django.management.kiq.terminal import Terminal, duration
 from kiq_django.retry import DEFAULT_MAX

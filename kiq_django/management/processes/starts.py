@@ -2,6 +2,7 @@
 spawned, and load it themselves.
 """
 
+import contextlib
 import gc
 import logging
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from django.db import connections
+from django.urls import get_resolver
 
 from kiq_django import plugins
 from kiq_django.exceptions import ConfigurationError
@@ -137,6 +139,8 @@ def choose(preload: bool | None, work: Work, forget: Callable[[], None], command
     Raises:
         ConfigurationError: it is insisted on and not safe.
     """
+    if preload is not False:
+        _load_urls()
     reason = "--no-preload" if preload is False else why_not_fork()
     if not reason:
         return Fork(work, forget)
@@ -144,6 +148,12 @@ def choose(preload: bool | None, work: Work, forget: Callable[[], None], command
         raise ConfigurationError(f"--preload: children cannot be forked here: {reason}")
     logger.info("Children load the project each for itself: %s", reason)
     return Spawn(command)
+
+
+def _load_urls() -> None:
+    """Jobs make links. What that takes is loaded once for all children, and before anybody counts threads."""
+    with contextlib.suppress(Exception):  # a project without pages, or with broken ones: that is for its jobs to say
+        _ = get_resolver().url_patterns
 
 
 def why_not_fork() -> str:
