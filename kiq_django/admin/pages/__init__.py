@@ -1,36 +1,36 @@
 """One module a page. The door for pages of features: `PAGES`."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from django.contrib.admin import AdminSite
 from django.db.models import Model
 
 from kiq_django import models
-from kiq_django.admin.page import Page
-from kiq_django.admin.pages.audit import AuditPage
-from kiq_django.admin.pages.configuration import ConfigurationPage
-from kiq_django.admin.pages.dead import DeadPage
-from kiq_django.admin.pages.job import JobPage
-from kiq_django.admin.pages.metrics import MetricsPage
-from kiq_django.admin.pages.operations import OperationsPage
-from kiq_django.admin.pages.overview import OverviewPage
-from kiq_django.admin.pages.processes import ProcessesPage
-from kiq_django.admin.pages.queued import QueuedPage
-from kiq_django.admin.pages.queues import QueuesPage
-from kiq_django.admin.pages.retries import RetriesPage
-from kiq_django.admin.pages.running import RunningPage
-from kiq_django.admin.pages.scheduled import ScheduledPage
 
-PAGES: dict[type[Model], type[Page]] = {
-    models.Overview: OverviewPage,
-    models.Queue: QueuesPage,
-    models.QueuedJob: QueuedPage,
-    models.RunningJob: RunningPage,
-    models.RetryJob: RetriesPage,
-    models.ScheduledJob: ScheduledPage,
-    models.DeadJob: DeadPage,
-    models.Job: JobPage,
-    models.Process: ProcessesPage,
-    models.JobMetrics: MetricsPage,
-    models.Operation: OperationsPage,
-    models.Audit: AuditPage,
-    models.Configuration: ConfigurationPage,
+if TYPE_CHECKING:
+    from kiq_django.admin.page import Page
+
+PAGES: Final[dict[type[Model], str]] = {
+    models.Overview: "overview.OverviewPage",
+    models.Queue: "queues.QueuesPage",
+    models.QueuedJob: "queued.QueuedPage",
+    models.RunningJob: "running.RunningPage",
+    models.RetryJob: "retries.RetriesPage",
+    models.ScheduledJob: "scheduled.ScheduledPage",
+    models.DeadJob: "dead.DeadPage",
+    models.Job: "job.JobPage",
+    models.Process: "processes.ProcessesPage",
+    models.JobMetrics: "metrics.MetricsPage",
+    models.Operation: "operations.OperationsPage",
+    models.Audit: "audit.AuditPage",
+    models.Configuration: "configuration.ConfigurationPage",
 }
-"""Every page of the dashboard by the model whose rights it asks for."""
+"""Every page of the dashboard by the model whose rights it asks for: its module here, and its class."""
+
+
+def page(model: type[Model], site: AdminSite) -> "Page":
+    """The page of a model on a site. Its module, and what that needs, is imported now."""
+    module, _, name = PAGES[model].partition(".")
+    made: Page = getattr(import_module(f"{__name__}.{module}"), name)(model, site)
+    return made
