@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.utils.functional import SimpleLazyObject
 
-from kiq_django.admin.pages import PAGES, page
+from kiq_django.admin.pages import PAGES, made
 
 
 def register(site: admin.AdminSite) -> None:
@@ -23,7 +23,7 @@ def _later(model: type[Model], site: admin.AdminSite) -> Any:
     """A page that is made when it is first asked for anything, which is when the site's URLs are. Django finds the
     admin in every process, also in those that serve no pages: workers, shells, most commands.
     """
-    return SimpleLazyObject(partial(page, model, site))
+    return SimpleLazyObject(partial(made, model, site))
 
 
 register(admin.site)

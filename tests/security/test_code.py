@@ -30,6 +30,7 @@ DYNAMIC_IMPORTS = {
     # Of our own modules, and Django's, by names that stand in the code:
     "__init__.py",
     "admin/lazily.py",
+    "admin/pages/__init__.py",
     "task_backend/framework.py",
     "task_backend/shelf.py",
     "testing/crash/caching.py",

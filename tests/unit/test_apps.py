@@ -30,6 +30,25 @@ def test_start_up_imports_no_redis_and_finds_the_jobs():
     assert done.returncode == 0, done.stderr
 
 
+def test_start_up_loads_jobs_and_checks_and_no_pages():
+    """The admin is found by every process, its pages are for those that have its URLs."""
+    done = python(
+        "import django, sys; django.setup()\n"
+        "from django.contrib import admin\n"
+        "from kiq_django import models\n"
+        "assert admin.site.is_registered(models.Overview)\n"
+        "rooms = {'.'.join(name.split('.')[:3]) for name in sys.modules if name.startswith('kiq_django.')}\n"
+        "others = 'admin api contrib features log management store task_backend templatetags testing worker'.split()\n"
+        "found = sorted(room for room in rooms if room.split('.')[1] in others)\n"
+        "assert found == ['kiq_django.admin', 'kiq_django.admin.pages'], found\n"
+        "from django.urls import reverse\n"
+        "reverse('admin:index')\n"
+        "from kiq_django.admin.pages.overview import OverviewPage\n"
+        "assert isinstance(admin.site.get_model_admin(models.Overview), OverviewPage)\n"
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_package_imports_nothing_until_a_name_is_used():
     done = python(
         "import sys, kiq_django\n"

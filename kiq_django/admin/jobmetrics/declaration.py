@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from kiq_django import durations, registry
 from kiq_django.admin import jobtext
-from kiq_django.admin.lazily import submodule
+from kiq_django.declared import declared_jobs
 from kiq_django.options import JobOptions
 from kiq_django.retry import DEFAULT_MAX
 
@@ -42,7 +42,7 @@ def find(name: str) -> Declaration | None:
     definition = registry.find(name) or next((each for each in everything if _key(each) == name), None)
     if definition is None:
         return None
-    declared = next(each for each in submodule("declared").declared_jobs() if each.name == definition.name)
+    declared = next(each for each in declared_jobs() if each.name == definition.name)
     options = tuple(_options(definition.options))
     return Declaration(definition.name, definition.source, declared.queue, retries(declared), options)
 

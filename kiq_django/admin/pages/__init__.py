@@ -29,8 +29,8 @@ PAGES: Final[dict[type[Model], str]] = {
 """Every page of the dashboard by the model whose rights it asks for: its module here, and its class."""
 
 
-def page(model: type[Model], site: AdminSite) -> "Page":
+def made(model: type[Model], site: AdminSite) -> "Page":
     """The page of a model on a site. Its module, and what that needs, is imported now."""
     module, _, name = PAGES[model].partition(".")
-    made: Page = getattr(import_module(f"{__name__}.{module}"), name)(model, site)
-    return made
+    found: Page = getattr(import_module(f"{__name__}.{module}"), name)(model, site)
+    return found

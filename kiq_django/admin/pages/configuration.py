@@ -15,6 +15,7 @@ from kiq_django.admin import topics
 from kiq_django.admin.jobmetrics import declaration
 from kiq_django.admin.lazily import store, submodule
 from kiq_django.admin.page import Page
+from kiq_django.declared import declared_jobs
 from kiq_django.sections import SECTIONS
 
 PRIVATE = frozenset({"redis"})
@@ -43,7 +44,7 @@ class ConfigurationPage(Page):
             title=_("Settings"),
             findings=[(topics.label(finding.topic), finding) for finding in _findings()],
             sections=list(_sections()),
-            jobs=[(job, declaration.retries(job)) for job in submodule("declared").declared_jobs()],
+            jobs=[(job, declaration.retries(job)) for job in declared_jobs()],
         )
 
 
