@@ -118,10 +118,9 @@ class RealJobs:
 
     def enqueued(self, queue: str | None = None) -> list[Payload]:
         """What waits in the queues, first come first; not what is scheduled."""
-        store = stores.get()
-        names = [queue] if queue else sorted(store.queues.names())
-        raws = [raw for name in names for raw in reversed(store.link.call("LRANGE", store.keys.queue(name), 0, -1))]
-        return [Payload.decode(raw) for raw in raws]
+        queues = stores.get().queues
+        sizes = queues.sizes([queue] if queue else queues.names())
+        return [Payload.decode(raw) for name, size in sizes.items() for raw in queues.page(name, 0, size)]
 
     def work(self, *, concurrency: int = 2, queues: Sequence[str] = (), timeout: float = 30) -> None:
         """Run a real worker in threads of this process until its queues are empty.

@@ -87,6 +87,13 @@ def test_by_hand_it_has_the_options_of_its_declaration(editor, in_queue, in_set,
     assert due == pytest.approx(clock.now() + 60, abs=5)
 
 
+def test_the_form_offers_the_queue_of_the_settings(editor, settings):
+    settings.KIQ = {**settings.KIQ, "DEFAULTS": {"queue": "web"}}
+    for name, queue in (("record", "web"), ("invoice", "mail")):
+        form = editor.get(f"/admin/kiq/job/new/?job=tests.jobsapp.jobs.{name}").context["form"]
+        assert form.initial["queue"] == queue
+
+
 def test_what_a_link_vetoes_was_not_enqueued(editor, put, in_queue, settings):
     old = put("dead", -5)
     settings.KIQ = {**settings.KIQ, "MIDDLEWARE": {"client": [f"{__name__}.veto"]}}

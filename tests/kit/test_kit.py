@@ -311,6 +311,19 @@ def test_the_fixture_with_a_real_server(kiq_redis, done):
     assert kiq_redis.enqueued() == []
 
 
+def test_the_fixture_where_a_queue_has_partitions(kiq_place, settings, done):
+    from kiq_django.testing import server
+
+    settings.KIQ = {**settings.KIQ, "QUEUES": {"default": {"partitions": 3}}}
+    with server.real_jobs(kiq_place) as real:
+        for number in range(6):
+            jobs.record.enqueue(number)
+        assert sorted(each.args[0] for each in real.enqueued()) == list(range(6))
+        assert len(real.enqueued("default")) == 6
+        real.work()
+        assert sorted(done) == list(range(6))
+
+
 def test_each_test_has_an_empty_server(kiq_redis):
     assert kiq_redis.enqueued() == []
     jobs.record.enqueue(1)
