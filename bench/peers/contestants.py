@@ -1,6 +1,7 @@
 """Who takes part, each in its own best documented configuration."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bench.peers.contestant import APPS, ROOT, Contestant
 
@@ -16,83 +17,58 @@ def _sidekiq(processes: int, concurrency: int) -> list[str]:
 
 def _celery(pool: str) -> Callable[[int, int], list[str]]:
     def command(processes: int, concurrency: int) -> list[str]:
-        return [
-            "celery",
-            "-A",
-            "celery_jobs",
-            "worker",
-            "-P",
-            pool,
-            "-c",
-            str(concurrency),
-            "--loglevel",
-            "WARNING",
-            "--without-gossip",
-            "--without-mingle",
-        ]
+        quiet = ["--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+        return ["celery", "-A", "celery_jobs", "worker", "-P", pool, "-c", str(concurrency), *quiet]
 
     return command
 
 
-KIQ = {"DJANGO_SETTINGS_MODULE": "kiq_settings"}
+def _rq(processes: int, concurrency: int) -> list[str]:
+    number = processes * concurrency
+    how = ["worker-pool", "-n", str(number)] if number > 1 else ["worker"]
+    return ["rq", *how, "--url", "$BENCH_REDIS", "-q", "default"]
+
+
+def _taskiq(processes: int, concurrency: int) -> list[str]:
+    places = ["--max-async-tasks", str(concurrency), "--max-threadpool-threads", str(min(concurrency, 100))]
+    return ["taskiq", "worker", "taskiq_jobs:broker", "--workers", str(processes), *places, "--log-level", "WARNING"]
+
+
+KIQ = Contestant(
+    name="kiq_django",
+    survives="yes, within 30 s",
+    client="kiq_jobs.py",
+    worker=_kiq,
+    packages=(str(ROOT),),
+    environment={"DJANGO_SETTINGS_MODULE": "kiq_settings"},
+    most=10_000,
+    log_lines=({}, ("-v", "1")),
+)
+SIDEKIQ = Contestant(
+    name="Sidekiq",
+    survives="no",
+    client="sidekiq_jobs.rb",
+    worker=_sidekiq,
+    needs="sidekiq",
+    processes=False,
+    log_lines=({"BENCH_LINES": "1"}, ()),
+)
+CELERY = Contestant(
+    name="Celery threads",
+    speed=700,
+    survives="yes, after 1 h",
+    client="celery_jobs.py",
+    worker=_celery("threads"),
+    packages=("celery[redis]",),
+    processes=False,
+)
 CONTESTANTS: Sequence[Contestant] = (
-    Contestant(
-        name="kiq_django",
-        survives="yes, within 30 s",
-        client="kiq_jobs.py",
-        worker=_kiq,
-        packages=(str(ROOT),),
-        environment=KIQ,
-        most=10_000,
-        log_lines=({}, ("-v", "1")),
-    ),
-    Contestant(
-        name="kiq_django[fast]",
-        survives="yes, within 30 s",
-        client="kiq_jobs.py",
-        worker=_kiq,
-        packages=(f"{ROOT}[fast]",),
-        environment=KIQ,
-        most=10_000,
-        log_lines=({}, ("-v", "1")),
-    ),
-    Contestant(
-        name="Sidekiq",
-        survives="no",
-        client="sidekiq_jobs.rb",
-        worker=_sidekiq,
-        needs="sidekiq",
-        processes=False,
-        log_lines=({"BENCH_LINES": "1"}, ()),
-    ),
-    Contestant(
-        name="Sidekiq --yjit",
-        survives="no",
-        client="sidekiq_jobs.rb",
-        worker=_sidekiq,
-        needs="sidekiq",
-        processes=False,
-        environment={"RUBYOPT": "--yjit"},
-        log_lines=({"BENCH_LINES": "1"}, ()),
-    ),
-    Contestant(
-        name="Celery threads",
-        speed=700,
-        survives="yes, after 1 h",
-        client="celery_jobs.py",
-        worker=_celery("threads"),
-        packages=("celery[redis]",),
-        processes=False,
-    ),
-    Contestant(
-        name="Celery prefork",
-        speed=700,
-        survives="yes, after 1 h",
-        client="celery_jobs.py",
-        worker=_celery("prefork"),
-        packages=("celery[redis]",),
-        processes=False,
-    ),
+    KIQ,
+    replace(KIQ, name="kiq_django[fast]", packages=(f"{ROOT}[fast]",)),
+    SIDEKIQ,
+    replace(SIDEKIQ, name="Sidekiq --yjit", environment={"RUBYOPT": "--yjit"}),
+    CELERY,
+    replace(CELERY, name="Celery prefork", worker=_celery("prefork")),
     Contestant(
         name="Dramatiq",
         speed=3000,
@@ -117,14 +93,7 @@ CONTESTANTS: Sequence[Contestant] = (
         client="rq_jobs.py",
         packages=("rq",),
         most=1,
-        worker=lambda p, c: [
-            "rq",
-            *(["worker-pool", "-n", str(p * c)] if p * c > 1 else ["worker"]),
-            "--url",
-            "$BENCH_REDIS",
-            "-q",
-            "default",
-        ],
+        worker=_rq,
     ),
     Contestant(
         name="django-rq",
@@ -166,19 +135,7 @@ CONTESTANTS: Sequence[Contestant] = (
         packages=("taskiq-redis",),
         asynchronous=True,
         most=10_000,
-        worker=lambda p, c: [
-            "taskiq",
-            "worker",
-            "taskiq_jobs:broker",
-            "--workers",
-            str(p),
-            "--max-async-tasks",
-            str(c),
-            "--max-threadpool-threads",
-            str(min(c, 100)),
-            "--log-level",
-            "WARNING",
-        ],
+        worker=_taskiq,
     ),
     Contestant(
         name="django-q2",

@@ -8,17 +8,18 @@ told how soon to run the jobs of a dead worker again is told the same number of 
 
 import argparse
 import random
-import shutil
-import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from bench.peers import environments, servers
+from bench.peers import environments
 from bench.peers.contestant import Contestant
 from bench.peers.contestants import CONTESTANTS
-from bench.peers.worker import Setting, Worker, client, prepare
+from bench.peers.measures import place
+from bench.peers.servers import Redis
+from bench.peers.worker import Setting, Worker, client
 
 APPEND_ONLY = ("--save", "", "--appendonly", "yes", "--appendfsync", "everysec")
 SLOWEST = 30.0
@@ -44,55 +45,59 @@ class Count:
 def run(contestant: Contestant, *, jobs: int, kills: int, redis_kills: int, recovery: int, seed: int) -> Count:
     """Kill one contestant's workers, and count."""
     began, chance = time.monotonic(), random.Random(seed)
-    directory = Path(tempfile.mkdtemp(prefix="bench"))
-    redis = servers.Redis(*APPEND_ONLY)
-    setting = Setting(redis.url, directory, recovery=recovery)
-    worker: Worker | None = None
-    try:
-        prepare(contestant, setting)
+    fates = ["worker"] * kills + ["redis"] * redis_kills
+    chance.shuffle(fates)
+    with place(contestant, *APPEND_ONLY, recovery=recovery) as (setting, redis):
         client(contestant, setting, "fill", str(jobs), "mark")
         time.sleep(1.1)  # what is acknowledged is on disk: a power cut is another matter
-        concurrency = min(10, contestant.most)
-        worker = Worker(contestant, setting, concurrency=concurrency)
-        step = jobs // (kills + redis_kills + 1)
-        fates = ["worker"] * kills + ["redis"] * redis_kills
-        chance.shuffle(fates)
-        done = 0
-        for fate in fates:
-            if not _advance(directory, step, SLOWEST):
-                break
-            time.sleep(chance.uniform(0, 0.2))
-            done += 1
-            if fate == "redis":
-                redis.kill()
-                redis = servers.Redis(*APPEND_ONLY, port=redis.port, folder=redis.folder)
-            else:
-                worker.kill()
-                worker = Worker(contestant, setting, concurrency=concurrency)
-        worker = _drain(contestant, setting, worker, jobs, recovery)
-        ran = _marks(directory)
+        victims = Victims(contestant, setting, redis)
+        try:
+            done = 0
+            for fate in fates:
+                if not _advance(setting.directory, jobs // (len(fates) + 1), SLOWEST):
+                    break
+                time.sleep(chance.uniform(0, 0.2))
+                victims.kill(fate)
+                done += 1
+            _drain(victims, jobs, recovery)
+        finally:
+            victims.worker.kill()
+        ran = _marks(setting.directory)
         return Count(jobs, done, jobs - len(ran), ran.total() - len(ran), time.monotonic() - began)
-    finally:
-        if worker:
-            worker.kill()
-        redis.close()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
-def _drain(contestant: Contestant, setting: Setting, worker: Worker, jobs: int, recovery: int) -> Worker:
-    """Wait until everything ran, or nothing did for long enough.
+class Victims:
+    """A worker and its Redis, each started again when it was killed, as a supervisor would."""
 
-    A worker that gave up is started again, as a supervisor would.
-    """
+    def __init__(self, contestant: Contestant, setting: Setting, redis: Redis) -> None:
+        self.directory = setting.directory
+        self._redis = redis
+        self._start = partial(Worker, contestant, setting, concurrency=min(10, contestant.most))
+        self.worker = self._start()
+
+    def kill(self, fate: str) -> None:
+        """`redis`, or else the worker."""
+        if fate == "redis":
+            self._redis.kill()
+            self._redis.start()
+        else:
+            self.replace()
+
+    def replace(self) -> None:
+        """Another worker."""
+        self.worker.kill()
+        self.worker = self._start()
+
+
+def _drain(victims: Victims, jobs: int, recovery: int) -> None:
+    """Wait until everything ran, or nothing did for long enough. A worker that gave up is started again."""
     quiet_since, seen = time.monotonic(), 0
-    while (ran := len(_marks(setting.directory))) < jobs and time.monotonic() - quiet_since < 3 * recovery + 20:
+    while (ran := len(_marks(victims.directory))) < jobs and time.monotonic() - quiet_since < 3 * recovery + 20:
         if ran > seen:
             quiet_since, seen = time.monotonic(), ran
-        if worker.process.poll() is not None:
-            worker.kill()
-            worker = Worker(contestant, setting, concurrency=min(10, contestant.most))
+        if victims.worker.process.poll() is not None:
+            victims.replace()
         time.sleep(0.2)
-    return worker
 
 
 def _advance(directory: Path, step: int, patience: float) -> bool:

@@ -45,16 +45,22 @@ QUICK = Scale(drain=10_000, seconds=2, single=1_000, samples=50, paced=500, pati
 
 @contextmanager
 def place(
-    contestant: Contestant, *, every: int = 100, lines: bool = False, link: float = 0.0
+    contestant: Contestant,
+    *saving: str,
+    every: int = 100,
+    lines: bool = False,
+    link: float = 0.0,
+    recovery: int = 0,
 ) -> Iterator[tuple[Setting, servers.Redis]]:
-    """Empty servers, a directory for notes, and where to find them."""
+    """Empty servers, a directory for notes, and where to find them. `saving` are options of Redis, which saves nothing
+    without them."""
     with ExitStack() as stack:
-        redis = stack.enter_context(servers.redis())
+        redis = stack.enter_context(servers.redis(*saving))
         postgres = stack.enter_context(servers.postgres()) if contestant.postgres else ""
         directory = Path(tempfile.mkdtemp(prefix="bench"))
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
         url = redis.url if not link else stack.enter_context(_linked(redis.port, link))
-        setting = Setting(url, directory, postgres, every, lines)
+        setting = Setting(url, directory, postgres, every, lines, recovery)
         prepare(contestant, setting)
         yield setting, redis
 

@@ -34,16 +34,20 @@ def _await_port(port: int) -> None:
 class Redis:
     """One Redis (or Valkey), without persistence unless asked."""
 
-    def __init__(self, *options: str, port: int = 0, folder: Path | None = None) -> None:
+    def __init__(self, *options: str) -> None:
         program = shutil.which("redis-server") or shutil.which("valkey-server")
         if not program:
             raise Missing("no redis-server")
-        self.port = port or free_port()
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="bench"))
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="bench"))
         self.url = f"redis://127.0.0.1:{self.port}/0"
         saving = options or ("--save", "")
-        command = [program, "--port", str(self.port), "--dir", str(self.folder), *saving]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self._command = [program, "--port", str(self.port), "--dir", str(self.folder), *saving]
+        self.start()
+
+    def start(self) -> None:
+        """On the same port, with what it had saved."""
+        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
         _await_port(self.port)
 
     def call(self, *words: str) -> str:
@@ -104,7 +108,9 @@ def postgres() -> Iterator[str]:
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
         control = [*someone, programs / "pg_ctl", "-D", data, "-w"]
         subprocess.run([*control, "-o", options, "-l", folder / "log", "start"], stdout=subprocess.DEVNULL, check=True)
-        yield f"postgresql://bench@127.0.0.1:{port}/postgres"
-        subprocess.run([*control, "-m", "immediate", "stop"], stdout=subprocess.DEVNULL, check=False)
+        try:
+            yield f"postgresql://bench@127.0.0.1:{port}/postgres"
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], stdout=subprocess.DEVNULL, check=False)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
