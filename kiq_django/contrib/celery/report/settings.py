@@ -33,7 +33,7 @@ KNOWN: Final[Mapping[str, Verdict]] = {
     "TASK_DEFAULT_RATE_LIMIT": ("error", "give such jobs a queue whose worker has few threads"),
     "WORKER_CONCURRENCY": ("info", 'KIQ = {"WORKER": {"concurrency": n}}, or runworker -c'),
     "WORKER_PREFETCH_MULTIPLIER": ("info", "not needed: a worker takes no long job that another could run"),
-    "WORKER_MAX_TASKS_PER_CHILD": ("info", 'runworker --processes N --max-jobs M, or KIQ = {"WORKER": {"max_jobs": m}}'),
+    "WORKER_MAX_TASKS_PER_CHILD": ("info", 'runworker --processes N --max-jobs M, or "max_jobs" in KIQ["WORKER"]'),
     "WORKER_MAX_MEMORY_PER_CHILD": ("info", "runworker --processes N --max-memory MB: megabytes, not kilobytes"),
     "TIMEZONE": ("info", "Django's TIME_ZONE counts"),
     "ENABLE_UTC": ("info", "times are always absolute"),
