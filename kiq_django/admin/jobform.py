@@ -20,8 +20,8 @@ from django.utils.translation import gettext_lazy
 from kiq_django import binding, client, clock, codec, jids, models, redaction, registry, routing, sections
 from kiq_django.admin import audit, jobtext, links, rights, uncovering
 from kiq_django.admin.confirm import Reason
-from kiq_django.admin.lazily import submodule
 from kiq_django.client import Handle
+from kiq_django.declared import declared_jobs
 from kiq_django.exceptions import KiqError, MalformedPayload
 from kiq_django.jobs import Job
 from kiq_django.payload import ABSENT, CARRIED, PARKED, Payload
@@ -139,7 +139,7 @@ def new(page: Page, request: HttpRequest) -> HttpResponse:
     if not rights.may(request, "enqueue_job"):
         raise PermissionDenied
     name = request.GET.get("job", "")[:300]
-    queue = next((each.queue for each in submodule("declared").declared_jobs() if each.name == name), "")
+    queue = next((each.queue for each in declared_jobs() if each.name == name), "")
     initial = {"name": name, "args": "[]", "kwargs": "{}", "queue": queue}
     form = JobForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
