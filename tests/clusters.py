@@ -1,4 +1,4 @@
-"""A cluster of three masters on loopback, joined by hand, whose slots can be moved."""
+"""A cluster of three masters on loopback, joined by hand, whose slots can be moved; with replicas if wanted."""
 
 import itertools
 import socket
@@ -21,12 +21,12 @@ def free_port() -> int:
 
 
 class Cluster:
-    """Three masters on loopback, without replicas."""
+    """Three masters on loopback; with `replicas` a replica each, whose numbers are 3 to 5."""
 
-    def __init__(self, program: str, directory: Path) -> None:
-        self.ports = [free_port() for _ in range(3)]
+    def __init__(self, program: str, directory: Path, *, replicas: bool = False) -> None:
+        self.ports = [free_port() for _ in range(6 if replicas else 3)]
         self._directory = directory
-        self._processes = [self._node(program, port) for port in self.ports]
+        self.processes = [self._node(program, port) for port in self.ports]
         for port in self.ports:
             wait_for(lambda port=port: _alive(port), what="a node of the cluster")
         self._join()
@@ -43,7 +43,7 @@ class Cluster:
             self.node(number).flushall()
 
     def end(self) -> None:
-        for process in self._processes:
+        for process in self.processes:
             process.kill()
             process.wait()
 
@@ -70,7 +70,7 @@ class Cluster:
         home = self._directory / str(port)
         home.mkdir()
         options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(home)]
-        cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]
+        cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0"]
         return subprocess.Popen([program, *options, *cluster], stdout=subprocess.DEVNULL)
 
     def _join(self) -> None:
@@ -81,8 +81,20 @@ class Cluster:
             self.node(number).execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
         for port in self.ports[1:]:
             self.node(0).execute_command("CLUSTER MEET", "127.0.0.1", port)
-        for number in range(3):
+        for number in range(len(self.ports)):
             wait_for(lambda number=number: self._is_up(number), what="the cluster")
+        for number in range(3, len(self.ports)):
+            master = self.node(number - 3).execute_command("CLUSTER MYID")
+            wait_for(lambda number=number, master=master: self._follows(number, master), what="a replica")
+        for number in range(len(self.ports) - 3):
+            wait_for(lambda number=number: _has_replica(self.ports[number]), 20, "a replica to be in step")
+
+    def _follows(self, number: int, master: bytes | str) -> bool:
+        """Once it has heard of its master."""
+        try:
+            return bool(self.node(number).execute_command("CLUSTER REPLICATE", master))
+        except redis.ResponseError:
+            return False
 
     def _is_up(self, number: int) -> bool:
         told = self.node(number).execute_command("CLUSTER INFO")
@@ -90,6 +102,13 @@ class Cluster:
         return ("ok" in text.split("cluster_state")[1][:8]) and len(
             self.node(number).execute_command("CLUSTER SLOTS", NEVER_DECODE=True)
         ) == 3
+
+
+def _has_replica(port: int) -> bool:
+    """It confirms what is written: that comes later than the replica, and its master, say that it is there."""
+    with redis.Redis(port=port, single_connection_client=True) as master:
+        master.flushall()
+        return bool(master.wait(1, 1000))
 
 
 def _alive(port: int) -> bool:

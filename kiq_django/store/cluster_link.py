@@ -130,8 +130,15 @@ class ClusterLink(Link):
         return [self._read(c[0], reply, options) for (c, options), reply in zip(stack, found, strict=True)]
 
     def exchange(self, commands: Sequence[Command]) -> list[Any]:
+        return self._followed(commands, ())
+
+    def _followed(self, commands: Sequence[Command], last: Sequence[Command]) -> list[Any]:
+        """`last` has no key, and speaks of the connection: it goes where the command before it has been run."""
+        units = [[command] for command in commands]
+        if last:
+            units[-1] += last
         with self.translated():
-            return self._resent([("one", [command]) for command in commands])
+            return [reply for replies in self._resent(units) for reply in replies]
 
     def new_connection(self, key: str) -> Any:
         with self.translated():
@@ -168,23 +175,23 @@ class ClusterLink(Link):
 
     def _transaction(self, commands: Sequence[Command]) -> list[Any]:
         with self.translated():
-            (reply,) = self._resent([("all", [("MULTI",), *commands, ("EXEC",)])])
+            ((*_, reply),) = self._resent([[("MULTI",), *commands, ("EXEC",)]])
         if isinstance(reply, redis.ResponseError):
             raise self._in_our_words(reply) from reply
         return list(reply)
 
-    def _resent(self, units: Sequence[tuple[str, list[Command]]]) -> list[Any]:
-        """The last reply of each unit. What a node has refused for want of the slot is sent until that is there."""
-        replies: list[Any] = [None] * len(units)
-        left = {number: (self._topology.node(_slot_of(unit)), unit) for number, (_, unit) in enumerate(units)}
+    def _resent(self, units: Sequence[list[Command]]) -> list[list[Any]]:
+        """The replies to each unit. What a node has refused for want of the slot is sent until that is there."""
+        replies: list[list[Any]] = [[] for _ in units]
+        left = {number: (self._topology.node(_slot_of(unit)), unit) for number, unit in enumerate(units)}
         deadline = clock.monotonic() + PATIENCE
         while left:
             answers = dict(zip(left, self._sent(list(left.values())), strict=True))
             again: dict[int, tuple[Address, list[Command]]] = {}
             for number, found in answers.items():
                 refusal = next((each for each in found if isinstance(each, REFUSALS)), None)
-                unit = units[number][1]
-                replies[number] = found[-1] if refusal is None else refusal
+                unit = units[number]
+                replies[number] = found[-len(unit) :] if refusal is None else [refusal] * len(unit)
                 if refusal is not None:
                     again[number] = self._redirected(refusal, unit)
             left = again if clock.monotonic() < deadline else {}
@@ -197,7 +204,7 @@ class ClusterLink(Link):
             address = (refusal.host or self._topology.node(None)[0], int(refusal.port))
             self._topology.note(int(refusal.slot_id), address)
             return address, unit
-        if isinstance(refusal, redis.exceptions.AskError) and len(unit) == 1:  # one command alone may be asked there
+        if isinstance(refusal, redis.exceptions.AskError) and unit[0][0] != "MULTI":  # one command may be asked there
             return (refusal.host or self._topology.node(None)[0], int(refusal.port)), [("ASKING",), *unit]
         if isinstance(refusal, redis.exceptions.ClusterDownError):
             self._topology.doubt()

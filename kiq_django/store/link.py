@@ -78,12 +78,16 @@ class Link:
         return self.told(replies, tolerant=False), answer
 
     def _run(self, commands: Sequence[tuple[Any, ...]], last: Sequence[tuple[Any, ...]]) -> tuple[list[Any], list[Any]]:
-        found = self.exchange([*commands, *last])
+        found = self._followed(commands, last)
         replies, answer = found[: len(commands)], found[len(commands) :]
         for index, reply in enumerate(replies):
             if isinstance(reply, redis.exceptions.NoScriptError):
-                replies[index], *answer = self.exchange([self.whole(commands[index]), *last])
+                replies[index], *answer = self._followed([self.whole(commands[index])], last)
         return replies, answer
+
+    def _followed(self, commands: Sequence[tuple[Any, ...]], last: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """As `exchange`; `last` goes by the same connection as the last one before."""
+        return self.exchange([*commands, *last])
 
     def send(self, commands: Sequence[tuple[Any, ...]], *, tolerant: bool = False) -> list[Any]:
         """Send commands in one round trip; raises for the first that was refused, the others have run.
