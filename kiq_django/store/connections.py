@@ -49,8 +49,24 @@ CONNECT_TIMEOUT = 3.0
 UNLIMITED = 2**31
 """redis-py 8 allows 100 connections a pool unless told otherwise; a worker may have more threads."""
 
+SELF = frozenset({"driver_info", "lib_name", "lib_version"})
+"""Options of redis-py by which others say it for us."""
 TAKES_NO_COMMAND = signature(ConnectionPool.get_connection).parameters["command_name"].default is not Parameter.empty
 """redis-py up to 5.2 wants to know for which command a connection is."""
+
+
+def _introduction() -> dict[str, Any]:
+    """What redis-py says of itself to a server. Unless told, newer ones look their version up in the files of the
+    installation, for each connection that is opened."""
+    kinds = (redis.connection.AbstractConnection, redis.asyncio.connection.AbstractConnection)
+    if not all("driver_info" in signature(kind.__init__).parameters for kind in kinds):
+        return {}
+    from redis.driver_info import DriverInfo  # not in those that do not ask for it
+
+    return {"driver_info": DriverInfo()}
+
+
+INTRODUCTION = _introduction()
 
 _clients: dict[tuple[Target, Purpose], redis.Redis] = {}
 _guard = threading.Lock()
@@ -182,6 +198,7 @@ def _settled(options: Mapping[str, Any], purpose: Purpose) -> dict[str, Any]:
     elif purpose == "dashboard":  # a person waits: better a page that says so
         timeout, connect = min(timeout, TIMEOUTS[purpose]), min(connect, TIMEOUTS[purpose])
     return {
+        **({} if SELF.intersection(options) else INTRODUCTION),
         "socket_timeout": timeout,
         "socket_connect_timeout": connect,
         "max_connections": options.get("max_connections") or UNLIMITED,

@@ -38,6 +38,14 @@ class TestClient:
         client = client_of(url(server.port), purpose)
         assert client.client_getname() in (f"kiq:{purpose}", f"kiq:{purpose}".encode())
 
+    def test_a_new_connection_reads_nothing_from_disk(self, server, monkeypatch):
+        pool = client_of(url(server.port)).connection_pool
+        looked = []
+        with monkeypatch.context() as patch:
+            patch.setattr("importlib.metadata.version", lambda name: looked.append(name) or "1.0")
+            pool.make_connection()
+        assert looked == []
+
     def test_equal_targets_share_a_client_and_purposes_do_not(self, server):
         assert client_of(url(server.port)) is client_of({"url": url(server.port)})
         assert client_of(url(server.port)) is not client_of(url(server.port), "fetch")
