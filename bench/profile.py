@@ -101,7 +101,7 @@ class Steps:
             self.buffer.drain()
             self.fetcher._ownership._held.clear()
 
-        return each(lambda: self.fetcher._accept(self.turn.taken), before=before)
+        return each(lambda: self.fetcher._accept(self.turn.taken, closed=()), before=before)
 
     def take(self) -> float:
         reservations = [self.Reservation(self.owner, "default", self.raw) for _ in range(BATCH)]
@@ -153,7 +153,7 @@ class Steps:
             self._fill()
             before = self._cpu()
             taken = self.fetcher._working.turn([], self.owner, ["default"], BATCH).taken
-            self.fetcher._accept(taken)
+            self.fetcher._accept(taken, closed=())
             from kiq_django.worker.processor import Processor
 
             processor = Processor("p", self.buffer, self.fetcher, None, None, lambda dead: None)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from redis.crc import key_slot
 from kiq_django import clock
 from kiq_django.exceptions import StoreError
 from kiq_django.store import connections
-from kiq_django.store.link import Link, _reply
+from kiq_django.store.link import Link, reply
 
 PATIENCE = 10.0
 """Seconds for a slot to arrive where it goes, or for a replica to take over."""
@@ -223,7 +223,7 @@ class ClusterLink(Link):
                 connection.send_packed_command(packed, check_health=False)
             for address, connection in opened.items():
                 for number in by_node[address]:
-                    found[number] = [_reply(connection) for _ in groups[number][1]]
+                    found[number] = [reply(connection) for _ in groups[number][1]]
         return found
 
     def _connection_to(self, address: Address) -> "_Borrowed":

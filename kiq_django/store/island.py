@@ -80,7 +80,7 @@ class Store:
 
     def waiters(self) -> Waiters:
         """Blocking connections for one fetcher."""
-        return Waiters(self.link, lambda queue: self.keys)
+        return Waiters(self.link, lambda queue: self.keys, self.working.admission)
 
     def lists(self, queue: str) -> Sequence[str]:
         """Names of the lists that make up a queue: its own, and those of its partitions."""

@@ -106,7 +106,7 @@ class Link:
         """
         with self._connection() as connection:
             connection.send_packed_command([packed(commands)], check_health=False)
-            return [_reply(connection) for _ in commands]
+            return [reply(connection) for _ in commands]
 
     def new_connection(self, key: str) -> Any:
         """A connection of one's own to the server that holds a key, not open yet."""
@@ -204,7 +204,8 @@ def _is_of_a_foreign_key(error: redis.RedisError) -> bool:
     return denied or "WRONGTYPE " in str(error)
 
 
-def _reply(connection: Any) -> Any:
+def reply(connection: Any) -> Any:
+    """The next reply on a connection; what the server refused is a value too."""
     try:
         return connection.read_response()
     except redis.ResponseError as error:

@@ -1,22 +1,24 @@
 """Blocking fetch over several queues with one thread.
 
 `BLMOVE` takes one source, so an idle fetcher has one waiter per queue: a connection of its own on which
-`BLMOVE queue -> working list` is pending. One `select` watches them all. A waiter that is no longer
+`BLMOVE queue -> working list` is pending. Behind it stands a question that the server answers in the same breath:
+may this owner take jobs from this queue? So a job that came in can begin at once. One `select` watches them all. A waiter that is no longer
 wanted is ended by CLIENT UNBLOCK, or, where the server lacks it, by closing its socket; what it may have
 received meanwhile is on the working list, where the fetcher looks after any such end.
 """
 
 import selectors
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 
 from kiq_django import clock
 from kiq_django.exceptions import StoreError
-from kiq_django.store import connections
+from kiq_django.store import connections, working
 from kiq_django.store.keys import Keys
-from kiq_django.store.link import Link
+from kiq_django.store.link import Link, reply
+from kiq_django.store.packing import packed
 
 BLOCK_SECONDS = 2
 """The server's own time-out: how long a lost connection may still take a job from its queue."""
@@ -24,13 +26,24 @@ ANSWER = 0.005
 """Seconds in which the answer of a waiter that was ended arrives, as a rule."""
 
 
+class Arrival(NamedTuple):
+    """A job that came in by itself."""
+
+    payload: bytes
+    admitted: bool
+    """The server said behind it that the queue is open and the owner in force. False: unknown, ask by a turn."""
+
+
 class Waiters:
     """The pending BLMOVEs of one owner. Used by its fetcher's thread alone."""
 
-    def __init__(self, link: Link, keys_of: Callable[[str], Keys]) -> None:
-        """`keys_of` tells the keys of a queue."""
+    def __init__(
+        self, link: Link, keys_of: Callable[[str], Keys], admission: Callable[[str, str], tuple[Any, ...]]
+    ) -> None:
+        """`keys_of` tells the keys of a queue, `admission` the command of `Working.admission`."""
         self._link = link
         self._keys_of = keys_of
+        self._admission = admission
         self._connections: dict[str, Any] = {}
         self._ids: dict[str, int] = {}
         self._pending: set[str] = set()
@@ -47,25 +60,24 @@ class Waiters:
             if queue not in self._pending:
                 connection = self._connection(queue)
                 keys = self._keys_of(queue)
-                source, to = keys.queue(queue), keys.working(queue, owner)
-                self._guarded(connection.send_command, "BLMOVE", source, to, "RIGHT", "LEFT", BLOCK_SECONDS)
+                wait = ("BLMOVE", keys.queue(queue), keys.working(queue, owner), "RIGHT", "LEFT", BLOCK_SECONDS)
+                self._guarded(connection.send_packed_command, [packed([wait, self._admission(owner, queue)])])
                 self._watched[queue] = connection._sock
                 selector.register(connection._sock, selectors.EVENT_READ, queue)
                 self._pending.add(queue)
 
-    def receive(self, queue: str, selector: selectors.BaseSelector) -> bytes | None:
-        """Read the answer of a waiter whose socket is readable. None when it timed out or was unblocked."""
+    def receive(self, queue: str, selector: selectors.BaseSelector) -> Arrival | None:
+        """Read the answers of a waiter whose socket is readable. None when it timed out or was unblocked."""
         connection = self._connections[queue]
         selector.unregister(self._watched.pop(queue))
         self._pending.discard(queue)
         try:
-            payload: bytes | None = self._guarded(connection.read_response)
+            return self._guarded(_arrival, connection)  # type: ignore[no-any-return]
         except StoreError as error:
             if error.__cause__ is not None and connections.must_disconnect(error.__cause__):
                 del self._connections[queue]  # to a demoted master: the next one finds the new
                 connection.disconnect()
             raise
-        return payload
 
     def cancel(self, selector: selectors.BaseSelector) -> list[tuple[str, bytes]]:
         """End all pending waiters. Returns what they had received before."""
@@ -75,7 +87,7 @@ class Waiters:
             self.close(selector)
             return []
         received = [(queue, self.receive(queue, selector)) for queue in sorted(self._pending)]
-        return [(queue, payload) for queue, payload in received if payload is not None]
+        return [(queue, arrival.payload) for queue, arrival in received if arrival is not None]
 
     def close(self, selector: selectors.BaseSelector | None = None) -> None:
         """Drop all connections, and with them what was pending. The working lists must be looked at afterwards."""
@@ -130,6 +142,16 @@ class Waiters:
     def _guarded(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         with self._link.translated():
             return function(*args, **kwargs)
+
+
+def _arrival(connection: Any) -> Arrival | None:
+    """Both answers are read whatever they are: one left behind would answer the next wait."""
+    payload, states = reply(connection), reply(connection)
+    if isinstance(payload, redis.ResponseError):
+        raise payload
+    if payload is None:
+        return None
+    return Arrival(payload, admitted=not isinstance(states, redis.ResponseError) and working.is_open(states))
 
 
 def _is_for_good(refusal: redis.ResponseError) -> bool:

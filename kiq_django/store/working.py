@@ -207,12 +207,21 @@ class Working:
         seconds = math.ceil(least + min(move.delay, most))
         return seconds, seconds
 
+    def admission(self, owner: str, queue: str) -> tuple[Any, ...]:
+        """The command that asks whether an owner may take jobs from a queue, and takes none; for `is_open`."""
+        return self._reserve(owner, [queue], 0, thorough=False)
+
     def _reserve(self, owner: str, queues: Sequence[str], room: int, *, thorough: bool) -> tuple[Any, ...]:
         keys = self._keys
         names: list[str] = []
         for queue in queues:
             names += [keys.queue(queue), keys.working(queue, owner), keys.owners(queue), keys.paused(queue)]
         return self._link.prepare("reserve", names, [owner, room, int(thorough), *queues])
+
+
+def is_open(reply: Sequence[Sequence[Any]]) -> bool:
+    """Whether the answer to an `admission` is yes."""
+    return bool(reply[0][0] == 0)
 
 
 def _turn(settled: list[bytes], queues: Sequence[str], reply: Sequence[Sequence[Any]]) -> Turn:

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from kiq_django import clock
 from kiq_django.exceptions import StoreError
@@ -174,7 +174,8 @@ class Fetcher:
             self._recover()
         elif self.turned_at - self._audited_at > self._audit_every:
             self._audit()
-        self._turn()
+        if not self._welcome():
+            self._turn()
         self._outage.over()
         self._write_lines()
         if not self._fetching:
@@ -188,6 +189,14 @@ class Fetcher:
         # A fetch that is still pending could take a job after we are gone: it has to be ended first.
         quiet = not (self._watch.is_waiting or self._watch.has_arrivals)
         return self._stopping and self._custody.is_empty and quiet
+
+    def _welcome(self) -> bool:
+        """Let jobs that came in begin, where the server has said that they may. A look for more waits until then."""
+        admitted = self._watch.take_admitted()
+        if admitted:
+            self._accept(admitted, closed=())
+            self._lookout.due = True
+        return bool(admitted)
 
     def _turn(self) -> None:
         """One round trip, when there is something to settle or to look for."""
@@ -204,7 +213,7 @@ class Fetcher:
         self._confirm(turn)
         if queues:
             self._lookout.note(turn, room, sent_at)
-            self._accept(self._watch.take_arrivals() + turn.taken)
+            self._accept(self._watch.take_arrivals() + turn.taken, closed=self._lookout.paused)
             if not (turn.taken or arrived or self._custody.active or self._lookout.leaves_some_out):
                 self.drained_at = self._lookout.looked_since(sent_at)
 
@@ -217,9 +226,9 @@ class Fetcher:
             self._ownership.lost = True
         self._custody.confirm(turn.settled)
 
-    def _accept(self, jobs: Sequence[Place]) -> None:
+    def _accept(self, jobs: Sequence[Place], *, closed: Collection[str]) -> None:
         taking = self._fetching and not self._ownership.lost
-        self._custody.accept(jobs, closed=self._lookout.paused, taking=taking)
+        self._custody.accept(jobs, closed=closed, taking=taking)
 
     def _write_lines(self) -> None:
         if self._journal:

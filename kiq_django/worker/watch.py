@@ -24,6 +24,8 @@ class Watch:
         self._waiters = waiters
         self._selector = selectors.DefaultSelector()
         self._arrived: list[tuple[str, bytes]] = []
+        self._admitted: list[tuple[str, bytes]] = []
+        """Those of which the server has said that they may begin."""
         self._refused_at = -REFUSAL
         self._said_at = -SAY_EVERY
         bell.join(self._selector)
@@ -41,15 +43,23 @@ class Watch:
     @property
     def has_arrivals(self) -> bool:
         """Jobs have come in that nobody has taken from here yet."""
-        return bool(self._arrived)
+        return bool(self._arrived or self._admitted)
 
     @property
     def arrivals(self) -> Sequence[tuple[str, bytes]]:
         """Queue and payload of what has come in, the oldest first."""
-        return self._arrived
+        return self._admitted + self._arrived
 
     def take_arrivals(self) -> list[tuple[str, bytes]]:
         """Queue and payload of what has come in, the oldest first; it is the caller's from now on."""
+        return self.take_admitted() + self._take_others()
+
+    def take_admitted(self) -> list[tuple[str, bytes]]:
+        """Only those that may begin without another question."""
+        admitted, self._admitted = self._admitted, []
+        return admitted
+
+    def _take_others(self) -> list[tuple[str, bytes]]:
         arrived, self._arrived = self._arrived, []
         return arrived
 
@@ -78,13 +88,13 @@ class Watch:
 
     def _receive(self, queue: str) -> None:
         try:
-            payload = self._waiters.receive(queue, self._selector)
+            arrival = self._waiters.receive(queue, self._selector)
         except StoreRefused as error:
             self._refused_at = clock.monotonic()
             self._say(error)
         else:
-            if payload is not None:
-                self._arrived.append((queue, payload))
+            if arrival is not None:
+                (self._admitted if arrival.admitted else self._arrived).append((queue, arrival.payload))
 
     def _say(self, error: StoreRefused) -> None:
         if self._refused_at - self._said_at > SAY_EVERY:
@@ -99,7 +109,7 @@ class Watch:
 
     def drop(self) -> None:
         """Forget all that was under way, after an error: it lies on the working list, or will within seconds."""
-        self._arrived.clear()
+        self.take_arrivals()
         self._waiters.close(self._selector)
 
     def close(self) -> None:

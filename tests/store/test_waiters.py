@@ -8,11 +8,13 @@ import time
 import pytest
 import redis
 
+from kiq_django import sections
 from kiq_django.exceptions import StoreError, StoreRefused, StoreUnavailable
 from kiq_django.store import connections, waiters
 from kiq_django.store.keys import Keys
 from kiq_django.store.link import Link
 from kiq_django.store.waiters import Waiters
+from kiq_django.store.working import Working
 from tests import faults
 from tests.store.servers import bare
 from tests.support import wait_for
@@ -35,7 +37,13 @@ class Waiting:
         return sorted(key.data for key, _ in self.selector.select(seconds))
 
     def receive(self, queue):
-        return self.waiters.receive(queue, self.selector)
+        arrival = self.waiters.receive(queue, self.selector)
+        return arrival and arrival.payload
+
+    def is_admitted(self, queue):
+        """Whether the next job of this queue, for which it waits, may begin without another question."""
+        assert self.ready() == [queue]
+        return self.waiters.receive(queue, self.selector).admitted
 
     def cancel(self):
         return self.waiters.cancel(self.selector)
@@ -54,7 +62,7 @@ def waiting_over():
     opened = []
 
     def begun(link):
-        opened.append(Waiting(Waiters(link, lambda queue: Keys())))
+        opened.append(Waiting(Waiters(link, lambda queue: Keys(), Working(link, Keys(), sections.Limits()).admission)))
         return opened[-1]
 
     yield begun
@@ -111,6 +119,48 @@ def test_bytes_arrive_as_they_are(store, idle):
     store.link.call("LPUSH", store.keys.queue("first"), raw)
     idle.ready()
     assert idle.receive("first") == raw
+
+
+# --- what the server says behind a job that came in ---
+
+
+@pytest.fixture
+def registered(store):
+    """As a fetcher does before it waits: it has looked into the queues."""
+    store.working.register("me", QUEUES, 60)
+    store.working.turn([], "me", QUEUES, 0)
+
+
+def test_a_job_of_an_open_queue_may_begin(idle, push, registered):
+    idle.arm()
+    push("a", queue="second")
+    assert idle.is_admitted("second")
+
+
+def test_the_answer_is_that_of_the_moment_at_which_the_job_came(store, idle, push, registered):
+    idle.arm()
+    wait_for(lambda: blocked(store) == 2)
+    store.queues.pause("second", {})
+    push("a", queue="second")
+    assert not idle.is_admitted("second")
+    store.queues.resume("second")
+    idle.arm()
+    push("b", queue="second")
+    assert idle.is_admitted("second")
+
+
+def test_an_owner_that_was_taken_for_dead_may_begin_nothing(store, idle, push, registered):
+    idle.arm()
+    store.working.reclaim("second", "me", [], force=True)
+    push("a", queue="second")
+    assert not idle.is_admitted("second")
+
+
+def test_a_server_that_has_forgotten_the_question_says_nothing(store, idle, push, registered):
+    idle.arm()
+    store.link.call("SCRIPT", "FLUSH")
+    push("a", queue="second")
+    assert not idle.is_admitted("second")
 
 
 def test_the_server_gives_up_by_itself(idle, monkeypatch):

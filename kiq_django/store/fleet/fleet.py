@@ -59,7 +59,7 @@ class Fleet(Store):
         self.glance = FleetGlance(atlas, servers, queues, processes)
 
     def waiters(self) -> Waiters:
-        return Waiters(self.link, lambda name: self._atlas.island(name).keys)
+        return Waiters(self.link, lambda name: self._atlas.island(name).keys, self.working.admission)
 
     def lists(self, queue: str) -> Sequence[str]:
         return self._atlas.lists(queue)

@@ -1,6 +1,7 @@
 """Reservation over the islands of one server: lists by their own names, each settled and fetched where it lies."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from kiq_django.store.fleet.atlas import Atlas, Part
 from kiq_django.store.fleet.server import Server
@@ -53,6 +54,9 @@ class FleetWorking(Working):
                 seen = queues[: queues.index(name) + 1]
                 break
         return Turn(settled, taken, seen, frozenset(paused), reaped=False)
+
+    def admission(self, owner: str, queue: str) -> tuple[Any, ...]:
+        return self._atlas.island(queue).working.admission(owner, queue)
 
     def held(self, owner: str, queues: Sequence[str]) -> list[tuple[str, bytes]]:
         return [pair for island, names in self._by_island(queues) for pair in island.working.held(owner, names)]
