@@ -48,7 +48,7 @@ class Waiters:
         self._ids: dict[str, int] = {}
         self._pending: set[str] = set()
         self._watched: dict[str, Any] = {}
-        """Sockets that stand in the selector; a connection forgets its own as soon as it is lost."""
+        """Sockets that stand in the selector, as long as they are open; a connection forgets its own once it is lost."""
         self._can_unblock = True
 
     def __len__(self) -> int:
@@ -62,21 +62,25 @@ class Waiters:
                 keys = self._keys_of(queue)
                 wait = ("BLMOVE", keys.queue(queue), keys.working(queue, owner), "RIGHT", "LEFT", BLOCK_SECONDS)
                 self._guarded(connection.send_packed_command, [packed([wait, self._admission(owner, queue)])])
-                self._watched[queue] = connection._sock
-                selector.register(connection._sock, selectors.EVENT_READ, queue)
+                if queue not in self._watched:
+                    self._watched[queue] = connection._sock
+                    selector.register(connection._sock, selectors.EVENT_READ, queue)
                 self._pending.add(queue)
 
     def receive(self, queue: str, selector: selectors.BaseSelector) -> Arrival | None:
         """Read the answers of a waiter whose socket is readable. None when it timed out or was unblocked."""
-        connection = self._connections[queue]
-        selector.unregister(self._watched.pop(queue))
+        if queue not in self._pending:  # nothing was asked there: the server has hung up
+            self._hang_up(queue, selector)
+            return None
         self._pending.discard(queue)
+        connection = self._connections[queue]
         try:
-            return self._guarded(_arrival, connection)  # type: ignore[no-any-return]
+            with self._link.translated():
+                return _arrival(connection)
         except StoreError as error:
-            if error.__cause__ is not None and connections.must_disconnect(error.__cause__):
-                del self._connections[queue]  # to a demoted master: the next one finds the new
-                connection.disconnect()
+            is_lost = connection._sock is None
+            if is_lost or (error.__cause__ is not None and connections.must_disconnect(error.__cause__)):
+                self._hang_up(queue, selector)  # to a demoted master, it may be: the next one finds the new
             raise
 
     def cancel(self, selector: selectors.BaseSelector) -> list[tuple[str, bytes]]:
@@ -91,14 +95,15 @@ class Waiters:
 
     def close(self, selector: selectors.BaseSelector | None = None) -> None:
         """Drop all connections, and with them what was pending. The working lists must be looked at afterwards."""
-        for queue in self._pending:
-            sock = self._watched.pop(queue)
-            if selector:
-                selector.unregister(sock)
         self._pending.clear()
-        for connection in self._connections.values():
-            connection.disconnect()
-        self._connections.clear()
+        for queue in list(self._connections):
+            self._hang_up(queue, selector)
+
+    def _hang_up(self, queue: str, selector: selectors.BaseSelector | None) -> None:
+        sock = self._watched.pop(queue, None)
+        if selector and sock is not None:
+            selector.unregister(sock)
+        self._connections.pop(queue).disconnect()
 
     def _connection(self, queue: str) -> Any:
         if queue not in self._connections:
