@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from kiq_django import clock
 from kiq_django.worker import verdict
 from kiq_django.worker.buffer import Buffer, Seat
+from kiq_django.worker.line import Line
 from kiq_django.worker.ownership import Ownership, Place
 from kiq_django.worker.pace import MOST, Pace
 from kiq_django.worker.reservation import Reservation
@@ -34,12 +35,13 @@ class Custody:
         settler: Settler,
         ownership: Ownership,
         whole: Callable[[str], str] | None = None,
+        line: Line | None = None,
     ) -> None:
-        """`whole` tells the queue of a list, where these may differ."""
+        """`whole` tells the queue of a list, where these may differ; `line` leads to the event loop."""
         self.finished: deque[Reservation] = deque()
         """What threads are done with."""
         self.handed_off: set[Reservation] = set()
-        """What runs on the event loop, and so on no thread."""
+        """What is the event loop's, and so on no thread."""
         self.finished_at = 0.0
         """When a job last ended (monotonic seconds)."""
         self.active = 0
@@ -49,6 +51,7 @@ class Custody:
         self._settler = settler
         self._ownership = ownership
         self._whole = whole
+        self._line = Line() if line is None else line
         self._pace = Pace()
         self._on_loop = 0
         self._handed = 0
@@ -69,7 +72,7 @@ class Custody:
     @property
     def has_unbegun(self) -> bool:
         """Jobs lie here that no thread has begun."""
-        return bool(len(self._buffer))
+        return bool(len(self._buffer) or len(self._line))
 
     @property
     def room(self) -> int:
@@ -139,9 +142,14 @@ class Custody:
         unbegun = self._buffer.drain()
         self.active -= len(unbegun)
         self.put_back(unbegun)
+        for reservation in reversed(self._line.withdraw(self.handed_off)):
+            verdict.put_back(reservation)
+            self.finished.append(reservation)
 
     def give_back_stuck(self) -> None:
         """Nothing ends, or more is held than the threads will soon get to: somebody else shall have it."""
+        for guest in reversed(self._line.stuck()):
+            guest.give_back()
         now = clock.monotonic()
         if not len(self._buffer):
             self._stuck_since = 0.0

@@ -14,6 +14,7 @@ from kiq_django.worker.buffer import Buffer
 from kiq_django.worker.config import CapsuleConfig
 from kiq_django.worker.custody import Custody
 from kiq_django.worker.journal import Journal
+from kiq_django.worker.line import Line
 from kiq_django.worker.lookout import LOOK_AGAIN, Lookout
 from kiq_django.worker.outage import Outage
 from kiq_django.worker.ownership import Ownership, Place
@@ -50,6 +51,7 @@ class Fetcher:
         journal: Journal | None = None,
         drain: bool = False,
         places: Callable[[], int] = lambda: 1,
+        line: Line | None = None,
     ) -> None:
         self._working = store.working
         self._audit_every = audit_every
@@ -74,7 +76,7 @@ class Fetcher:
         self._ownership = Ownership(store.working, f"{identity}:{capsule.name}", names, lease)
         self.settler = Settler(journal, buffer.put)
         whole = store.whole if len(names) > len(capsule.queues) else None
-        self._custody = Custody(capsule.concurrency, buffer, self.settler, self._ownership, whole)
+        self._custody = Custody(capsule.concurrency, buffer, self.settler, self._ownership, whole, line)
         self._outage = Outage(f"Fetching for {', '.join(capsule.queues)}")
         self._thread = threading.Thread(target=self._run, name=f"kiq-fetcher-{capsule.name}", daemon=True)
 

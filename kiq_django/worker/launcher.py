@@ -47,7 +47,7 @@ class Launcher:
         self.stop_flag = threading.Event()
         """Set when running jobs should come to an end: `current_job().interrupted`."""
         self._is_quiet = False
-        self._event_loop = EventLoop(config.async_concurrency, self.stop_flag)
+        self._event_loop = EventLoop(config.async_concurrency, self.stop_flag, journal)
         stores = [store("fetch").serving(capsule.queues) for capsule in config.capsules]
         self.managers = [
             Manager(capsule, config, own, self._event_loop, self.stop_flag, journal)

@@ -46,6 +46,7 @@ class Manager:
             journal=journal,
             drain=config.drain,
             places=lambda: event_loop.free_places,
+            line=event_loop.line,
         )
         self.processors = [self._processor(number) for number in range(capsule.concurrency)]
 

@@ -106,11 +106,11 @@ class Processor:
         if definition is None:
             unroutable.park(reservation, payload)
             return False
+        if definition.is_async:
+            return self._submit(reservation, payload)
         if self._journal is not None:
             self._journal.started(payload, reservation.whole)
             self._fetcher.note_start()
-        if definition.is_async:
-            return self._submit(reservation, payload)
         queue = reservation.part_of or reservation.queue  # `whole` in short, on the hot path
         outcome = execution.run(payload, queue, self._stop_flag, definition=definition)
         verdict.conclude(reservation, outcome)
