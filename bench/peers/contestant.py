@@ -36,6 +36,8 @@ class Contestant:
     """Jobs at once in one process; more it cannot run."""
     asynchronous: bool = False
     """Waiting jobs do not hold a thread or process."""
+    toils: bool = False
+    """Its jobs may compute while others run: in threads or processes, as many as there are jobs at once."""
     processes: bool = True
     """Can be told to use several processes."""
     log_lines: tuple[dict[str, str], Sequence[str]] | None = None

@@ -36,6 +36,7 @@ def _taskiq(processes: int, concurrency: int) -> list[str]:
 
 KIQ = Contestant(
     name="kiq_django",
+    toils=True,
     survives="yes, within 30 s",
     client="kiq_jobs.py",
     worker=_kiq,
@@ -46,6 +47,7 @@ KIQ = Contestant(
 )
 SIDEKIQ = Contestant(
     name="Sidekiq",
+    toils=True,
     survives="no",
     client="sidekiq_jobs.rb",
     worker=_sidekiq,
@@ -55,6 +57,7 @@ SIDEKIQ = Contestant(
 )
 CELERY = Contestant(
     name="Celery threads",
+    toils=True,
     speed=700,
     survives="yes, after 1 h",
     client="celery_jobs.py",
@@ -71,6 +74,7 @@ CONTESTANTS: Sequence[Contestant] = (
     replace(CELERY, name="Celery prefork", worker=_celery("prefork")),
     Contestant(
         name="Dramatiq",
+        toils=True,
         speed=3000,
         survives="yes, after 60 s",
         client="dramatiq_jobs.py",
@@ -79,6 +83,7 @@ CONTESTANTS: Sequence[Contestant] = (
     ),
     Contestant(
         name="Huey",
+        toils=True,
         speed=3000,
         survives="no",
         client="huey_jobs.py",
@@ -129,6 +134,7 @@ CONTESTANTS: Sequence[Contestant] = (
     ),
     Contestant(
         name="Taskiq",
+        toils=True,
         speed=1500,
         survives="yes, after 10 min",
         client="taskiq_jobs.py",

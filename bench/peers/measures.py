@@ -1,6 +1,7 @@
 """What is measured of a contestant. Each measure starts from empty servers and ends with nothing running."""
 
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -144,16 +145,29 @@ def loaded_latency(contestant: Contestant, scale: Scale) -> Figures:
     return _delays(contestant, scale.paced, "nap", "10", 0.002, scale)
 
 
-def _delays(contestant: Contestant, number: int, kind: str, argument: str, gap: float, scale: Scale) -> Figures:
+TOILING = 4
+
+
+def toiling_latency(contestant: Contestant, scale: Scale) -> Figures:
+    """The same while four of ten threads compute all the time."""
+    number, gap = scale.samples // 2, 0.04
+    return _delays(contestant, number, "clock", "", gap, scale, toil=number * gap + 4)
+
+
+def _delays(
+    contestant: Contestant, number: int, kind: str, argument: str, gap: float, scale: Scale, *, toil: float = 0
+) -> Figures:
     with (
         place(contestant) as (setting, _),
         _working(contestant, setting, concurrency=min(10, contestant.most)) as worker,
     ):
         _awake(contestant, setting, worker, scale.patience)
+        if toil:
+            client(contestant, setting, "fill", str(TOILING), "toil", str(toil * 1000))
         client(contestant, setting, "paced", str(number), kind, argument, str(gap))
         wanted = number if kind == "clock" else number // 10
         until = time.monotonic() + scale.patience
-        while len(delays(setting.directory)) < wanted + 1 and time.monotonic() < until:
+        while len(delays(setting.directory)) < wanted and time.monotonic() < until:
             time.sleep(0.05)
         found = delays(setting.directory)
         if len(found) < wanted:
@@ -170,6 +184,8 @@ def _awake(contestant: Contestant, setting: Setting, worker: Worker, patience: f
             raise RuntimeError(f"no job ran: {worker.log.read_text(errors='replace')[-3000:]}")
         time.sleep(0.01)
     time.sleep(0.5)
+    for notes in setting.directory.glob("delays.*"):
+        os.truncate(notes, 0)
 
 
 def waiting(contestant: Contestant, scale: Scale, *, concurrency: int) -> Figures:
@@ -193,6 +209,7 @@ MEASURES: Mapping[str, Measure] = {
     "link": lambda contestant, scale: drain(contestant, scale, link=1.0),
     "latency": latency,
     "load": loaded_latency,
+    "toil": toiling_latency,
     "io10": lambda contestant, scale: waiting(contestant, scale, concurrency=10),
     "io100": lambda contestant, scale: waiting(contestant, scale, concurrency=100),
     "io1000": lambda contestant, scale: waiting(contestant, scale, concurrency=1_000),
@@ -205,6 +222,7 @@ TITLES = {
     "link": "Empty jobs over a line with a round trip of 1 ms",
     "latency": "From enqueue to start, idle worker",
     "load": "From enqueue to start, worker half busy with jobs that wait 10 ms",
+    "toil": f"From enqueue to start, while {TOILING} of ten jobs compute",
     "io10": "Jobs that wait 10 ms, ten at once",
     "io100": "Jobs that wait 10 ms, 100 at once",
     "io1000": "Jobs that wait 10 ms, 1,000 at once, asynchronous",
@@ -216,6 +234,8 @@ def applies(contestant: Contestant, measure: str) -> bool:
     match measure:
         case "lines":
             return contestant.log_lines is not None
+        case "toil":
+            return contestant.toils
         case "two":
             return contestant.processes
         case "load" | "io10":

@@ -1,10 +1,10 @@
 """Blocking fetch over several queues with one thread.
 
-`BLMOVE` takes one source, so an idle fetcher has one waiter per queue: a connection of its own on which
-`BLMOVE queue -> working list` is pending. Behind it stands a question that the server answers in the same breath:
-may this owner take jobs from this queue? So a job that came in can begin at once. One `select` watches them all. A waiter that is no longer
-wanted is ended by CLIENT UNBLOCK, or, where the server lacks it, by closing its socket; what it may have
-received meanwhile is on the working list, where the fetcher looks after any such end.
+`BLMOVE` takes one source, so an idle fetcher has one waiter per queue: a connection of its own on which `BLMOVE
+queue -> working list` is pending. Behind it stands a question that the server answers in the same breath: may
+this owner take jobs from this queue? So a job that came in can begin at once. One `select` watches them all. A
+waiter that is no longer wanted is ended by CLIENT UNBLOCK, or, where the server lacks it, by closing its
+socket; what it may have received meanwhile is on the working list, where the fetcher looks after any such end.
 """
 
 import selectors
@@ -48,7 +48,7 @@ class Waiters:
         self._ids: dict[str, int] = {}
         self._pending: set[str] = set()
         self._watched: dict[str, Any] = {}
-        """Sockets that stand in the selector, as long as they are open; a connection forgets its own once it is lost."""
+        """Sockets that stand in the selector; a connection forgets its own as soon as it is lost."""
         self._can_unblock = True
 
     def __len__(self) -> int:

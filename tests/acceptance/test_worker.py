@@ -236,3 +236,13 @@ def test_waits_for_redis_at_boot(worker, push, tmp_path, server_url):
     assert process.process.poll() is None
     (tmp_path / "later").symlink_to(server_url.removeprefix("unix://"))
     process.ready()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [({}, "0.0005"), ({"switch_interval": 0.002}, "0.002"), ({"switch_interval": None}, "0.005")],
+)
+def test_threads_that_compute_take_short_turns(worker, push, tmp_path, options, expected):
+    push("tell_switch_interval")
+    worker(kiq={"WORKER": {"heartbeat": 0.5, "lease": 2.5, **options}}).ready()
+    wait_for(lambda: effects(tmp_path)[f"switch interval {expected}"])

@@ -21,6 +21,7 @@ KINDS = {
     "empty": app.task(name="empty")(probe.empty),
     "clock": app.task(name="clock")(probe.clock),
     "nap": app.task(name="nap")(probe.nap),
+    "toil": app.task(name="toil")(probe.toil),
     "mark": app.task(name="mark")(probe.mark),
 }
 

@@ -16,6 +16,7 @@ KINDS = {
     "empty": dramatiq.actor(actor_name="empty")(probe.empty),
     "clock": dramatiq.actor(actor_name="clock")(probe.clock),
     "nap": dramatiq.actor(actor_name="nap")(probe.nap),
+    "toil": dramatiq.actor(actor_name="toil")(probe.toil),
     "mark": dramatiq.actor(actor_name="mark")(probe.mark),
 }
 

@@ -12,6 +12,7 @@ KINDS = {
     "empty": huey.task(name="empty")(probe.empty),
     "clock": huey.task(name="clock")(probe.clock),
     "nap": huey.task(name="nap")(probe.nap),
+    "toil": huey.task(name="toil")(probe.toil),
     "mark": huey.task(name="mark")(probe.mark),
 }
 

@@ -15,6 +15,7 @@ JOBS = {
     "clock": job(name="clock")(probe.clock),
     "nap": job(name="nap")(probe.nap),
     "anap": job(name="anap")(probe.anap),
+    "toil": job(name="toil")(probe.toil),
     "mark": job(name="mark")(probe.mark),
 }
 

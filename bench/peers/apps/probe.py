@@ -77,6 +77,14 @@ async def anap(milliseconds: float) -> None:
     empty()
 
 
+def toil(milliseconds: float) -> None:
+    """Compute, and let no other thread of the process do so more often than the interpreter sees to."""
+    end, total = time.monotonic() + milliseconds / 1000, 0
+    while time.monotonic() < end:
+        for each in range(1_000):
+            total += each * each % 7
+
+
 def mark(number: int) -> None:
     """Work for a moment, then note that this very job ran."""
     time.sleep(0.02)
@@ -152,7 +160,8 @@ def _rest_until(due: float) -> None:
 
 
 async def _paced(client: Client, number: int, kind: str, gap: float, argument: str) -> None:
-    """Enqueue at a steady pace; every tenth job is a `clock`, or all of them."""
+    """Enqueue at a steady pace; every tenth job is a `clock`, or all of them. The first of all opens the connection."""
+    await _awaited(client.one("empty", 0))
     due = time.perf_counter()
     for each in range(number):
         due += gap

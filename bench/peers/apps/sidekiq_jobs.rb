@@ -49,6 +49,15 @@ class Nap
   end
 end
 
+class Toil
+  include Sidekiq::Job
+  def perform(milliseconds)
+    finish = Process.clock_gettime(Process::CLOCK_MONOTONIC) + milliseconds / 1000.0
+    total = 0
+    1000.times { |each| total += each * each % 7 } while Process.clock_gettime(Process::CLOCK_MONOTONIC) < finish
+  end
+end
+
 class Mark
   include Sidekiq::Job
   def perform(number)
@@ -57,7 +66,7 @@ class Mark
   end
 end
 
-KINDS = {"empty" => Empty, "clock" => Clock, "nap" => Nap, "mark" => Mark}.freeze
+KINDS = {"empty" => Empty, "clock" => Clock, "nap" => Nap, "toil" => Toil, "mark" => Mark}.freeze
 
 def fill(kind, arguments)
   arguments.each_slice(1000) { |slice| KINDS.fetch(kind).perform_bulk(slice.map { |each| [each] }) }
@@ -72,6 +81,7 @@ def timed(number)
 end
 
 def paced(number, kind, argument, gap)
+  Empty.perform_async(0)
   due = now
   number.times do |each|
     due += gap

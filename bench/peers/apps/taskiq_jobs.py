@@ -12,6 +12,7 @@ KINDS = {
     "empty": broker.task(task_name="empty")(probe.empty),
     "clock": broker.task(task_name="clock")(probe.clock),
     "nap": broker.task(task_name="nap")(probe.anap),
+    "toil": broker.task(task_name="toil")(probe.toil),
     "mark": broker.task(task_name="mark")(probe.mark),
 }
 

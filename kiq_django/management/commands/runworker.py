@@ -4,6 +4,7 @@ import importlib
 import logging
 import os
 import platform
+import sys
 from argparse import ArgumentParser, BooleanOptionalAction
 from dataclasses import replace
 from functools import partial
@@ -31,6 +32,8 @@ logger = logging.getLogger("kiq_django.worker")
 BAD_CONFIGURATION = 2
 OF_PAGES = frozenset({"admin", "commands", "staticfiles", "templates", "urls"})
 """Tags of system checks that import what a worker does not serve: all views, templates and the admin."""
+PYTHONS_SWITCH_INTERVAL = 0.005
+"""Seconds; `sys.getswitchinterval()` of a program that has not changed it."""
 
 
 class Command(BaseCommand):
@@ -141,6 +144,7 @@ class Command(BaseCommand):
     ) -> int:
         try:
             config = self._configured(options)
+            _let_threads_take_turns()
             if child is not None:
                 config = replace(config, health=None, heartbeat_file="")
             keep_going = parent_watch() if child is not None else reload.parent_lives if reloading else _always
@@ -176,6 +180,15 @@ class Command(BaseCommand):
         for line in lines:
             self.stdout.write(line)
         self.stdout.flush()
+
+
+def _let_threads_take_turns() -> None:
+    """A thread that computes keeps the interpreter from all others for Python's 5 ms, and each of several does so in
+    turn. What the project has chosen itself stays.
+    """
+    seconds = conf.get().worker.switch_interval
+    if seconds is not None and sys.getswitchinterval() == PYTHONS_SWITCH_INTERVAL:
+        sys.setswitchinterval(seconds)
 
 
 def _introduce(config: WorkerConfig, info: ServerInfo) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -29,6 +30,11 @@ def touch(number: int, seconds: float = 0.0) -> None:
 async def atouch(number: int, seconds: float = 0.0) -> None:
     await asyncio.sleep(seconds)
     note(f"atouch {number}")
+
+
+@job
+def tell_switch_interval() -> None:
+    note(f"switch interval {sys.getswitchinterval():g}")
 
 
 @job
