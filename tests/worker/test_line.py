@@ -215,7 +215,7 @@ def test_nobody_is_left_in_line_beside_a_free_place(loop, declare, guest, host, 
 
 
 def test_a_worker_that_stops_gives_back_who_is_in_line(start, declare, push, store, waiting):
-    """Jobs that wait 2 ms, far more than there are places: some are in line all the time, also when it stops: in their old order."""
+    """Jobs that wait 2 ms, many more than there are places: some are in line when it stops, and keep their order."""
     ran = []
 
     async def nap(number):
