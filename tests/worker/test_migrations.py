@@ -65,7 +65,6 @@ def apply(database):
 
 def test_it_waits_for_migrate_and_says_so(database, running, declare, monkeypatch, caplog):
     monkeypatch.setattr(migrations, "LOOK_EVERY", 0.05)
-    monkeypatch.setattr("kiq_django.worker.runner.LOOK_EVERY", 0.05)
     from django.contrib.auth.models import User
 
     counted = []
