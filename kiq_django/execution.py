@@ -14,7 +14,7 @@ from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from kiq_django import arguments, clock, conf, deadline, middleware, plugins, results, routing, signals, transactions
+from kiq_django import arguments, clock, conf, middleware, plugins, results, routing, signals, transactions
 from kiq_django.context import RunningJob, StopFlag, current
 from kiq_django.exceptions import JobTimeout
 from kiq_django.payload import KWARGS, RESULT, RICH, Payload
@@ -226,6 +226,8 @@ def _performer(definition: Definition) -> Callable[[Payload], Any]:
 
 
 def _limited(perform: Callable[[Payload], Any], seconds: float, definition: Definition) -> Callable[[Payload], Any]:
+    from kiq_django import deadline  # brings ctypes along, and few jobs have a time limit
+
     message = _too_long(definition, seconds)
 
     def perform_limited(payload: Payload) -> Any:

@@ -17,6 +17,7 @@ FOR_OTHERS = {
     "kiq_django.admin.pages.*": "pages",
     "kiq_django.api*": "pages, commands, and a worker that meets an operation or a parked job",
     "kiq_django.contrib.*": "who names them",
+    "kiq_django.deadline": "a job with a time limit",
     "kiq_django.embedded": "a worker inside of another program",
     "kiq_django.management.commands.kiq": "another command",
     "kiq_django.management.kiq*": "another command",

@@ -41,6 +41,7 @@ def test_start_up_loads_jobs_and_checks_and_no_pages():
         "others = 'admin api contrib features log management store task_backend templatetags testing worker'.split()\n"
         "found = sorted(room for room in rooms if room.split('.')[1] in others)\n"
         "assert found == ['kiq_django.admin', 'kiq_django.admin.pages'], found\n"
+        "assert 'kiq_django.deadline' not in sys.modules\n"
         "from django.urls import reverse\n"
         "reverse('admin:index')\n"
         "from kiq_django.admin.pages.overview import OverviewPage\n"
