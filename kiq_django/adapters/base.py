@@ -99,11 +99,13 @@ def keep_result(outcome: Outcome) -> None:
         results.failed(outcome.payload.jid, outcome.error, ask("", text_of, outcome.error)[0] or "")
 
 
-def raise_failure(outcome: Outcome) -> None:
-    """For adapters without retries: let out what a job raised.
-
-    `Discard`, and the errors that a job declares in `discard_on`, end the job alone.
-    """
+def failure_of(outcome: Outcome) -> BaseException | None:
+    """What a job raised, unless that ends the job alone: `Discard`, and the errors that it declares in `discard_on`."""
     quiet = outcome.definition.options.discard_on if outcome.definition else ()
-    if outcome.error is not None and not isinstance(outcome.error, (Discard, *quiet)):
-        raise outcome.error
+    return None if isinstance(outcome.error, (Discard, *quiet)) else outcome.error
+
+
+def raise_failure(outcome: Outcome) -> None:
+    """For adapters without retries: let it out."""
+    if (error := failure_of(outcome)) is not None:
+        raise error

@@ -11,7 +11,7 @@ from django.core.mail import send_mail
 from django.db import transaction
 from django.utils import timezone
 
-from kiq_django import job
+from kiq_django import Discard, job
 from kiq_django.testing import effect
 from tests.jobsapp.jobs import record
 
@@ -159,3 +159,21 @@ def fail():
 def many(names):
     for name in names:
         Group.objects.get_or_create(name=name)
+
+
+@job(name="kit.discard_when_done")
+def discard_when_done(name):
+    if Group.objects.filter(name=name).exists():
+        raise Discard("done before")
+    Group.objects.create(name=name)
+
+
+@job(name="kit.discard_what_is_gone", discard_on=[Group.DoesNotExist])
+def discard_what_is_gone(name):
+    Group.objects.get(name=name).delete()
+
+
+@job(name="kit.enqueue_none")
+def enqueue_none(name):
+    record.enqueue_all([])
+    Group.objects.get_or_create(name=name)

@@ -143,6 +143,20 @@ def test_all_is_as_before():
     assert not transaction.get_connection().run_on_commit
 
 
+def test_a_second_run_may_be_discarded():
+    assert_idempotent(jobs.discard_when_done, "a")
+
+
+def test_a_second_run_may_raise_what_the_job_discards():
+    Group.objects.create(name="a")
+    assert_idempotent(jobs.discard_what_is_gone, "a")
+    assert_survives_crash(jobs.discard_what_is_gone, "a")
+
+
+def test_a_job_that_enqueues_nothing():
+    assert_idempotent(jobs.enqueue_none, "a")
+
+
 # --- a crash ---
 
 
@@ -155,6 +169,7 @@ def test_all_is_as_before():
         (jobs.member, ["a"]),
         (jobs.remember, []),
         (jobs.stubborn, ["a"]),
+        (jobs.discard_when_done, ["a"]),
         (jobs.bulk, [["a", "b"]]),
     ],
     ids=lambda value: getattr(value, "name", ""),

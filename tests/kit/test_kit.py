@@ -151,6 +151,19 @@ def test_until_takes_the_clock_along(done, declare):
     assert clock.now() - began < 60
 
 
+def test_until_does_not_count_the_time_that_runs_take(done, declare):
+    @declare
+    def hourly(times):
+        done.append(times)
+        if times:
+            time.sleep(0.05)
+            hourly.enqueue_in(3600, times - 1)
+
+    hourly.enqueue_in(3600, 3)
+    drain(until=timedelta(hours=3))
+    assert done == [3, 2, 1]
+
+
 def test_what_a_job_discards_is_no_failure(declare):
     from kiq_django import Discard
 

@@ -30,7 +30,7 @@ def assert_idempotent(
 
     Raises:
         AssertionError: the second run did something; the text names each row, mail, job, key and request.
-        BaseException: what the job raised.
+        BaseException: what the first run raised. The second may be discarded.
         ValueError: `ignore` names nothing.
     """
     ignored = Ignored.of(ignore)
@@ -38,7 +38,7 @@ def assert_idempotent(
     with Stage(job, args, kwargs or {}).scene(watch, frozen=False) as scene:
         _succeed(scene.run())
         once = scene.result()
-        error = scene.run()
+        error = scene.run_again()
         twice = scene.result()
     found = differences(once, twice, ignored)
     if error is not None:
@@ -119,7 +119,7 @@ class _Play:
         with self._stage.scene(watch, frozen=True) as scene:
             scene.run(number)
             point = watch.points[-1] if watch.is_dead else self.points[number - 1]
-            error = scene.run()
+            error = scene.run_again()
             found = self._compared(scene.result())
         harm = differences(self._wanted, found, self._ignored, self._noise)
         if error is not None:

@@ -7,7 +7,9 @@ from typing import Any
 from django.core import mail
 
 from kiq_django import adapters, clock, execution
+from kiq_django.adapters.base import failure_of
 from kiq_django.adapters.test import TestAdapter
+from kiq_django.execution import Outcome
 from kiq_django.jobs import Job
 from kiq_django.payload import Payload
 from kiq_django.testing.crash import hooks, rows, sql
@@ -69,18 +71,25 @@ class Scene:
         Returns:
             What the job raised; None also of a run that was killed.
         """
+        outcome = self._play(kill_at)
+        return None if self._watch.is_dead else outcome.error
+
+    def run_again(self) -> BaseException | None:
+        """The same for a run after another, which may well be discarded: somebody was there before."""
+        return failure_of(self._play())
+
+    def result(self) -> Result:
+        """What stays so far."""
+        return Result(rows.read(self._aliases), list(self._watch.effects), self._cached.values())
+
+    def _play(self, kill_at: int = 0) -> Outcome:
         self._watch.begin(kill_at)
         read = Payload.decode(self._payload.encode())
         with (
             hooks.installed(self._watch, self._aliases, self._cached),
             sql.process(self._watch, self._aliases),
         ):
-            outcome = execution.run(read, read.queue, housekeeping=False)
-        return None if self._watch.is_dead else outcome.error
-
-    def result(self) -> Result:
-        """What stays so far."""
-        return Result(rows.read(self._aliases), list(self._watch.effects), self._cached.values())
+            return execution.run(read, read.queue, housekeeping=False)
 
 
 @contextmanager
