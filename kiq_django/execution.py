@@ -182,8 +182,9 @@ def _settle_cancelled(outcome: Outcome, error: asyncio.CancelledError) -> None:
 
 # --- chains: built once per job, so that a run allocates none of it ---
 
+AsyncChain = Callable[[Payload], Awaitable[Any]]
 _chains: dict[Definition | None, Callable[[Payload], Any]] = {}
-_achains: dict[Definition | None, Callable[[Payload], Awaitable[Any]]] = {}
+_achains: dict[Definition | None, AsyncChain] = {}
 
 
 @conf.on_reset
@@ -203,7 +204,7 @@ def _chain(definition: Definition | None, payload: Payload) -> Callable[[Payload
     return chain
 
 
-def _achain(definition: Definition | None, payload: Payload) -> Callable[[Payload], Awaitable[Any]]:
+def _achain(definition: Definition | None, payload: Payload) -> AsyncChain:
     if definition is None:
         raise routing.unknown(payload)
     chain = middleware.acompose(plugins.server_links(), _aperformer(definition))
@@ -226,9 +227,8 @@ def _performer(definition: Definition) -> Callable[[Payload], Any]:
 
 
 def _limited(perform: Callable[[Payload], Any], seconds: float, definition: Definition) -> Callable[[Payload], Any]:
-    from kiq_django import deadline  # brings ctypes along, and few jobs have a time limit
-
     message = _too_long(definition, seconds)
+    from kiq_django import deadline  # brings ctypes along, and few jobs have a time limit
 
     def perform_limited(payload: Payload) -> Any:
         with deadline.limit(seconds, message):
@@ -237,7 +237,7 @@ def _limited(perform: Callable[[Payload], Any], seconds: float, definition: Defi
     return perform_limited
 
 
-def _aperformer(definition: Definition) -> Callable[[Payload], Awaitable[Any]]:
+def _aperformer(definition: Definition) -> AsyncChain:
     seconds = _timeout(definition)
 
     async def perform(payload: Payload) -> Any:
@@ -251,9 +251,7 @@ def _aperformer(definition: Definition) -> Callable[[Payload], Awaitable[Any]]:
     return perform if seconds is None else _alimited(perform, seconds, definition)
 
 
-def _alimited(
-    perform: Callable[[Payload], Awaitable[Any]], seconds: float, definition: Definition
-) -> Callable[[Payload], Awaitable[Any]]:
+def _alimited(perform: AsyncChain, seconds: float, definition: Definition) -> AsyncChain:
     message = _too_long(definition, seconds)
 
     async def perform_limited(payload: Payload) -> Any:
