@@ -40,6 +40,7 @@ class Handle:
             ResultTimeout: it is not over yet.
             ResultNotKept: it was not declared with `result`.
             ResultGone: nothing is known of it: it has expired, or waits for a commit.
+            ReferenceGone: it returned a row of the database that does not exist any more.
             StoreError: Redis does not answer.
         """
         self._refuse_unkept()

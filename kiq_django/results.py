@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-from kiq_django import arguments, clock, conf
+from asgiref.sync import sync_to_async
+
+from kiq_django import arguments, clock, conf, rich_values
 from kiq_django.codec import dump_bytes, loads
 from kiq_django.exceptions import (
     ArgumentError,
@@ -58,7 +60,8 @@ class Outcome:
 
     state: State = "waiting"
     """`waiting` until it is over: in its queue, for a retry, or while it runs."""
-    value: Any = None
+    value: bytes = b""
+    """As it was dumped: it may stand for rows, and who asks for the state, or the progress, does not want those."""
     error_class: str = ""
     message: str = ""
     traceback: str = ""
@@ -97,11 +100,12 @@ def wait(jid: str, job: str, timeout: float | None) -> Any:
         JobFailed: it failed for good; the error has the worker's traceback.
         ResultTimeout: it is not over after so many seconds.
         ResultGone: nothing is known of it (any more).
+        ReferenceGone: it is a row of the database that does not exist any more.
     """
     for pause in _pauses(timeout):
         outcome = get(jid)
         if outcome is None or outcome.state != "waiting":
-            return _settled(outcome, jid, job)
+            return load(_settled(outcome, jid, job))
         time.sleep(pause)
     raise _too_late(jid, job, timeout)
 
@@ -111,7 +115,7 @@ async def await_(jid: str, job: str, timeout: float | None) -> Any:  # noqa: ASY
     for pause in _pauses(timeout):
         outcome = await aget(jid)
         if outcome is None or outcome.state != "waiting":
-            return _settled(outcome, jid, job)
+            return await _aload(_settled(outcome, jid, job))
         await asyncio.sleep(pause)
     raise _too_late(jid, job, timeout)
 
@@ -129,7 +133,7 @@ def _pauses(timeout: float | None) -> Iterator[float]:
     yield 0.0
 
 
-def _settled(outcome: Outcome | None, jid: str, job: str) -> Any:
+def _settled(outcome: Outcome | None, jid: str, job: str) -> bytes:
     if outcome is None:
         raise ResultGone(
             f"Nothing is known of the result of {job} {jid}: it has expired, its transaction was rolled back or has "
@@ -153,7 +157,7 @@ def _read(stored: Any) -> Outcome | None:
     if record is None or record.place in ("retry", "schedule"):
         return Outcome(progress=progress)
     if record.place == "done":
-        return Outcome(state="done", value=load(stored.result), progress=progress)
+        return Outcome(state="done", value=stored.result, progress=progress)
     last = record.attempts[-1] if record.attempts else None
     told = (last.error_class, last.message, last.text) if last else ("", "", "")
     return Outcome(state="failed", error_class=told[0], message=told[1], traceback=told[2], progress=progress)
@@ -205,6 +209,13 @@ def load(raw: bytes) -> Any:
     except MalformedPayload as error:
         raise ResultGone(f"The stored result cannot be read: {error}") from error
     return args[0]
+
+
+async def _aload(raw: bytes) -> Any:
+    """`load` from an event loop, where the database must not be asked."""
+    if rich_values.MARK.encode() not in raw:
+        return load(raw)
+    return await sync_to_async(load, thread_sensitive=True)(raw)
 
 
 def dump_progress(done: float, total: float | None, text: str, attempt: int) -> bytes:
@@ -279,7 +290,7 @@ def entered(jid: str) -> None:
 
 def ended(jid: str, value: Any) -> None:
     """It returned this."""
-    _memory.keep(jid, Outcome(state="done", value=load(dump(value))))
+    _memory.keep(jid, Outcome(state="done", value=dump(value)))
 
 
 def failed(jid: str, error: BaseException, traceback: str) -> None:

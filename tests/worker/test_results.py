@@ -6,6 +6,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import transaction
 
 from kiq_django import RetryOn, current_job, exceptions, results
@@ -38,6 +39,16 @@ def large():
 async def double(number):
     await current_job().aprogress(1, total=2, text="half")
     return number * 2
+
+
+def make_group(name):
+    return Group.objects.create(name=name)
+
+
+def make_and_delete_group(name):
+    group = make_group(name)
+    Group.objects.filter(pk=group.pk).delete()
+    return group
 
 
 class TestResult:
@@ -143,6 +154,32 @@ class TestResult:
         store.link.call("HSET", store.keys.job("", handle.id), "place", "done", "result", b"{", "progress", b"[]")
         with pytest.raises(exceptions.ResultGone, match="cannot be read"):
             handle.result(timeout=1)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestRows:
+    """A result that is a row travels as a reference, which is followed where it is asked for."""
+
+    async def test_from_an_event_loop(self, store, start, declare):
+        start()
+        handle = await declare(make_group, result=60).aenqueue("a")
+        assert (await handle.aresult(timeout=10)).name == "a"
+
+    def test_a_row_that_is_gone(self, store, start, declare):
+        start()
+        handle = declare(make_group, result=60).enqueue("a")
+        handle.result(timeout=10)
+        Group.objects.all().delete()
+        assert handle.progress() is None
+        with pytest.raises(exceptions.ReferenceGone):
+            handle.result()
+
+    def test_a_thread_outlives_it(self, settings, declare):
+        settings.KIQ = {**settings.KIQ, "ADAPTER": "threads", "WORKER": {"concurrency": 1}}
+        handle = declare(make_and_delete_group, result=60).enqueue("a")
+        assert declare(add, result=60).enqueue(1, 2).result(timeout=5) == 3
+        with pytest.raises(exceptions.ReferenceGone):
+            handle.result()
 
 
 class TestProgress:
