@@ -30,6 +30,7 @@ ALLOWED_SLEEPS = {
     "tests/support.py wait_for",
     # What somebody takes for its work; all of a file `jobs.py` is that too:
     "tests/faults.py Proxy._pump",
+    "tests/kit/test_kit.py test_until_does_not_count_the_time_that_runs_take.hourly",
     "tests/worker/test_fetcher.py test_what_was_fetched_ahead_goes_back_when_jobs_get_slower",
     "tests/worker/test_launcher.py test_who_wants_to_know_of_a_death_is_told_before_stop_returns.tell",
     # Kills at moments by chance:

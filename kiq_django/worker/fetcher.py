@@ -31,12 +31,11 @@ GRACE = 0.005
 class Fetcher:
     """Moves jobs from the queues of one capsule to its threads, and their ends back to Redis.
 
-    A turn is one round trip: what finished is settled, and room is filled. Room is what the threads
-    can take, and what they will finish within the next milliseconds. With all queues empty the loop
-    sleeps on one blocked fetch per queue; the first job wakes it.
+    A turn is one round trip: what finished is settled, and room is filled. Room is what the threads can take, and what
+    they will finish within the next milliseconds. With all queues empty the loop sleeps on one blocked fetch per queue.
 
-    Whatever goes wrong on the connection, nothing is lost: ends are kept until Redis has answered, and
-    jobs on our working list that are not in memory are adopted, after each error and every few seconds.
+    Whatever goes wrong on the connection, nothing is lost: ends are kept until Redis has answered, and jobs on our
+    working list that are not in memory are adopted, after each error and every few seconds.
     """
 
     def __init__(
@@ -77,6 +76,9 @@ class Fetcher:
         self.settler = Settler(journal, buffer.put)
         whole = store.whole if len(names) > len(capsule.queues) else None
         self._custody = Custody(capsule.concurrency, buffer, self.settler, self._ownership, whole, line)
+        self.leave_alone = self._lookout.leave_alone
+        self.note_start = self._bell.ring
+        """A line about a job's start waits to be written."""
         self._outage = Outage(f"Fetching for {', '.join(capsule.queues)}")
         self._thread = threading.Thread(target=self._run, name=f"kiq-fetcher-{capsule.name}", daemon=True)
 
@@ -94,14 +96,6 @@ class Fetcher:
     def hand_off(self, reservation: Reservation) -> None:
         """A job runs on the event loop from now on: the thread that took it is free for another."""
         self._custody.handed_off.add(reservation)
-        self._bell.ring()
-
-    def leave_alone(self, queue: str) -> None:
-        """An async job of this queue found no place on the event loop: take none from there until there is one."""
-        self._lookout.leave_alone(queue)
-
-    def note_start(self) -> None:
-        """A line about a job's start waits to be written."""
         self._bell.ring()
 
     def quiet(self) -> None:
@@ -194,8 +188,7 @@ class Fetcher:
 
     def _welcome(self) -> bool:
         """Let jobs that came in begin, where the server has said that they may. A look for more waits until then."""
-        admitted = self._watch.take_admitted()
-        if admitted:
+        if admitted := self._watch.take_admitted():
             self._accept(admitted, closed=())
             self._lookout.due = True
         return bool(admitted)
