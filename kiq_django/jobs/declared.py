@@ -6,6 +6,8 @@ from copy import copy
 from functools import partial, update_wrapper
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
+from asgiref.sync import sync_to_async
+
 from kiq_django import arguments, callbacks, client, clock, conf, execution, plugins, registry
 from kiq_django.bulk import Slice, slices
 from kiq_django.client import Handle, JobIds
@@ -79,15 +81,11 @@ class Job(Generic[P, R]):
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle:
         """`enqueue` from async code. It waits for the commit as `enqueue` does, where a transaction is open."""
+        if self._hooked is not None:  # its callbacks are plain methods, which may ask the database
+            return await sync_to_async(self.enqueue, thread_sensitive=True)(*args, **kwargs)
         plan = self._planned()
         payload = self._payload(plan, args, kwargs, clock.now(), self._at)
-        if self._hooked is None:
-            return await client.apush(payload, on_commit=plan.on_commit, care=plan.care)
-        handle = Handle(payload.jid, self.name, vetoed=True)
-        with suppress(Discard), callbacks.enqueueing(self._hooked, args, kwargs):
-            handle = await client.apush(payload, on_commit=plan.on_commit, care=plan.care)
-            _refuse_vetoed(handle)
-        return handle
+        return await client.apush(payload, on_commit=plan.on_commit, care=plan.care)
 
     def enqueue_in(self, delay: Delay, /, *args: P.args, **kwargs: P.kwargs) -> Handle:
         """`enqueue` for later: after a timedelta, or seconds."""

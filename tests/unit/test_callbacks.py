@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from django.contrib.auth.models import Group
 
 from kiq_django import Discard, conf, job, registry
 from kiq_django.exceptions import ConfigurationError
@@ -81,6 +82,21 @@ def test_of_async_jobs(enqueue):
     assert enqueue(job(Async))
     drain()
     assert seen == [*ENQUEUE, "async around", "perform 3", "async around ends", "after perform"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_they_may_ask_the_database_also_of_aenqueue():
+    class Asking(Told):
+        def before_enqueue(self, number):
+            Group.objects.create(name=number)
+
+        def after_enqueue(self, number):
+            seen.append(Group.objects.get().name)
+
+        def perform(self, number): ...
+
+    assert asyncio.run(job(Asking, name="asking").aenqueue("1"))
+    assert seen[-1] == "1"
 
 
 def test_a_failure_ends_what_is_around_and_nothing_comes_after():
