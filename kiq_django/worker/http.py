@@ -5,6 +5,7 @@ nobody waiting.
 """
 
 import contextlib
+import logging
 import selectors
 import socket
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 from kiq_django import clock
 
+logger = logging.getLogger("kiq_django.worker")
 LONGEST_REQUEST = 8192
 """Bytes."""
 PATIENCE = 5.0
@@ -95,12 +97,20 @@ class Server:
     def _reply(self, said: bytes) -> bytes:
         verb, _, rest = said.partition(b"\n")[0].decode("latin-1").partition(" ")
         path = rest.partition(" ")[0].partition("?")[0]
-        status, content_type, body = self._answer(path) if verb in ("GET", "HEAD") else Answer(405, "text/plain", b"")
+        status, content_type, body = self._answered(path) if verb in ("GET", "HEAD") else Answer(405, "text/plain", b"")
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {content_type}\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         )
         return head.encode() + (body if verb != "HEAD" else b"")
+
+    def _answered(self, path: str) -> Answer:
+        """Who serves must go on: it is the parent of all processes, or the thread of the probes."""
+        try:
+            return self._answer(path)
+        except Exception:
+            logger.exception("No answer to a probe of %s", path)
+            return Answer(500, "text/plain", b"")
 
     def _drop(self, connection: socket.socket) -> None:
         del self._open[connection]

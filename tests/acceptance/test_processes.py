@@ -24,6 +24,11 @@ def memory(pid, what="Pss"):
     return int(re.search(rf"^{what}: +(\d+)", text, re.MULTILINE)[1])
 
 
+def processor_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def listed(store):
     """What the workers say of themselves, by process number."""
     found = store.processes.read(store.processes.identities())
@@ -84,6 +89,15 @@ def test_jobs_of_a_killed_child_are_back_at_once(parent, push, store, tmp_path):
     assert victim not in process.children
     wait_for(lambda: effects(tmp_path)["end 0"] and effects(tmp_path)["end 1"])
     assert "1 of its jobs are back on default" in process.output
+
+
+def test_a_child_that_has_closed_its_pipe_keeps_nobody_busy(parent, push, store, tmp_path):
+    process = parent("-c", "1")
+    push("close_pipes", 1)
+    wait_for(lambda: effects(tmp_path)["closed 1"] == 1)
+    before = processor_seconds(process.process.pid)
+    time.sleep(2)
+    assert processor_seconds(process.process.pid) - before < 0.3
 
 
 def test_quiet_is_passed_on_and_lasts(parent, push, store, tmp_path):

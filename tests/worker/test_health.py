@@ -90,6 +90,14 @@ def test_only_what_is_asked_for_is_answered(port):
     assert ask(port, b"\x00" * 10_000) == ""
 
 
+def test_it_outlives_an_error_of_what_it_asks(port, said, caplog):
+    said["report"] = None
+    assert ask(port, b"GET /live HTTP/1.1\r\n\r\n").startswith("HTTP/1.1 500 ")
+    assert "No answer to a probe of /live" in caplog.text
+    said["report"] = WELL
+    assert ask(port, b"GET /live HTTP/1.1\r\n\r\n").startswith("HTTP/1.1 200 ")
+
+
 def test_who_says_nothing_keeps_nobody_waiting_and_is_sent_away(port, monkeypatch):
     monkeypatch.setattr(https, "PATIENCE", 0.2)
     silent = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(5)]

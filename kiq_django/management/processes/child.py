@@ -44,6 +44,8 @@ class Child:
         self.heard_at = clock.monotonic()
         self.status: Status | None = None
         """What it last said; None until it has said something."""
+        self.is_mute = False
+        """It is gone, or has closed its end of the pipe: it will say nothing more."""
         self._unread = b""
         os.set_blocking(pipe, False)
 
@@ -55,6 +57,7 @@ class Child:
                 if lines:
                     self.status = Status.from_line(lines[-1]) or self.status
                     self.heard_at = clock.monotonic()
+            self.is_mute = True
 
     def send(self, name: str) -> None:
         """Pass a signal on; `TERM` for instance."""

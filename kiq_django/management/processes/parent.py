@@ -168,7 +168,7 @@ class Parent:
 
     def _listen(self, seconds: float) -> list[str]:
         """Until a signal comes, a child speaks or ends, or somebody asks how we are; `seconds` at most."""
-        pipes = {child.pipe: child for child in self._places.all}
+        pipes = {child.pipe: child for child in self._places.all if not child.is_mute}
         waited_for: list[Any] = [self._pipe, *pipes, *self._face.waited_for]
         readable = select.select(waited_for, [], [], seconds)[0]
         for each in readable:
