@@ -10,6 +10,7 @@ import stat
 import sys
 import threading
 import time
+from pathlib import Path
 
 from django.conf import settings
 
@@ -50,14 +51,12 @@ def begin(number: int, seconds: float) -> None:
 @job
 def close_pipes(number: int) -> None:
     """As programs do that become daemons: every pipe that its process writes to."""
-    for name in os.listdir("/proc/self/fd"):
+    for path in Path("/proc/self/fd").iterdir():
+        number_of_file = int(path.name)
         with contextlib.suppress(OSError):
-            if (
-                int(name) > 2
-                and stat.S_ISFIFO(os.stat(int(name)).st_mode)
-                and fcntl.fcntl(int(name), fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
-            ):
-                os.close(int(name))
+            writes = fcntl.fcntl(number_of_file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
+            if number_of_file > 2 and writes and stat.S_ISFIFO(os.fstat(number_of_file).st_mode):
+                os.close(number_of_file)
     note(f"closed {number}")
 
 
