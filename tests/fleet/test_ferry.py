@@ -207,6 +207,8 @@ def test_what_a_worker_has_taken_meanwhile_is_its_own(store, islands, monkeypatc
 
 
 def test_where_the_goal_is_full_they_wait_and_come_back(store, islands):
+    if not store.link.info().supports_shebang:
+        pytest.skip("a full Redis 6.2 takes them: it refuses a script by its first write alone")
     put(store, 3)
     with faults.full(islands[1].link.client), pytest.raises(StoreError):
         Queue("default").move_all("mail")

@@ -23,7 +23,8 @@ from kiq_django.store.waiters import Waiters
 class Fleet(Store):
     """All servers of the settings, or some of them, under the parts of a `Store`.
 
-    What belongs to no queue (figures of jobs, deploys, operations) is at the home of the first server.
+    What belongs to no queue (figures of jobs, deploys, operations) is at the home of the first server. So are the names
+    of parked jobs, whatever server these are on: while the first is away, they come back when they are due.
     """
 
     def __init__(
