@@ -105,7 +105,11 @@ class Unroutable(Service):
             if registry.find(name) is not None and self._store.unroutable.claim(queue, name):
                 from kiq_django.worker.unparking import release  # brings the API along, for what few workers ever do
 
-                count = release(self._store, queue, name)
+                try:
+                    count = release(self._store, queue, name)
+                except BaseException:
+                    _parked.append((queue, name))  # told anew, for whoever can do the rest
+                    raise
                 logger.info("%d parked jobs %r are back on %s: they are known here", count, name, queue)
 
     def last_tick(self) -> None:

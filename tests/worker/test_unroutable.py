@@ -65,6 +65,22 @@ def test_who_does_not_serve_the_queue_leaves_it_alone(start, declare, push, stor
     assert len(parked_in(store)) == 1
 
 
+def test_a_release_that_is_cut_off_is_begun_anew(start, declare, push, store, monkeypatch):
+    push("next", 1)
+    worker = start()
+    wait_for(lambda: store.unroutable.names(["default"]) == [("default", "next")])
+    worker.stop(5)
+    declare(print, name="next")
+    service = unroutable.Unroutable(store, ["default"])
+    with monkeypatch.context() as patch:
+        patch.setattr("kiq_django.worker.unparking.release", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            service.tick()
+    service.tick()
+    assert parked_in(store) == []
+    assert store.queues.sizes(["default"]) == {"default": 1}
+
+
 def test_a_queue_of_several_lists(start, declare, store, done, settings):
     settings.KIQ = {**settings.KIQ, "QUEUES": {"bulk": {"weight": 1, "partitions": 2}}}
     stores.get().queues.push([Entry("bulk", encoded("next", number, queue="bulk")) for number in range(6)])
