@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 
 from kiq_django.store import connections
 from kiq_django.store.link import Link
+from kiq_django.store.pool import TAKES_NO_COMMAND
 
 CLASSES = {
     redis.Connection: Connection,
@@ -68,7 +69,7 @@ class AsyncLink:
         """A connection whose answer is still under way, whatever interrupted us, must not serve the next call."""
         pool: Any = client.connection_pool
         with self._link.translated():
-            connection = await (pool.get_connection() if connections.TAKES_NO_COMMAND else pool.get_connection("_"))
+            connection = await (pool.get_connection() if TAKES_NO_COMMAND else pool.get_connection("_"))
             try:
                 await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
                 replies = [await _reply(connection) for _ in commands]

@@ -19,6 +19,7 @@ from kiq_django import clock
 from kiq_django.exceptions import StoreError
 from kiq_django.store import connections
 from kiq_django.store.link import Link, reply
+from kiq_django.store.pool import give, take
 
 PATIENCE = 10.0
 """Seconds for a slot to arrive where it goes, or for a replica to take over."""
@@ -247,13 +248,13 @@ class _Borrowed:
         self._pool = pool
 
     def __enter__(self) -> Any:
-        self._connection = connections.take(self._pool)
+        self._connection = take(self._pool)
         return self._connection
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if kind is not None:
             self._connection.disconnect()
-        self._pool.release(self._connection)
+        give(self._pool, self._connection)
 
 
 def _part(entry: Any) -> tuple[Command, Mapping[str, Any]]:

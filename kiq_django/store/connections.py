@@ -7,7 +7,7 @@ repeated push is a second job, and a repeated fetch is a job that nobody runs.
 import os
 import threading
 from collections.abc import Mapping
-from inspect import Parameter, signature
+from inspect import signature
 from typing import Any, Literal
 
 import redis
@@ -19,6 +19,7 @@ from redis.sentinel import Sentinel, SentinelConnectionPool
 from kiq_django import conf
 from kiq_django.exceptions import ConfigurationError
 from kiq_django.store.errors import classify, must_disconnect, translate, translated
+from kiq_django.store.pool import UNLIMITED, Pool
 from kiq_django.store.server import ServerInfo, server_info
 from kiq_django.store.targets import OWNED, Target, resolve, target
 from kiq_django.store.urls import masked
@@ -46,13 +47,8 @@ Purpose = Literal["commands", "fetch", "heartbeat", "dashboard"]
 TIMEOUTS: dict[Purpose, float] = {"commands": 5.0, "fetch": 10.0, "heartbeat": 5.0, "dashboard": 2.0}
 """Seconds to wait for a reply. A blocking fetch must ask the server to wait for less than this."""
 CONNECT_TIMEOUT = 3.0
-UNLIMITED = 2**31
-"""redis-py 8 allows 100 connections a pool unless told otherwise; a worker may have more threads."""
-
 SELF = frozenset({"driver_info", "lib_name", "lib_version"})
 """Options of redis-py by which others say it for us."""
-TAKES_NO_COMMAND = signature(ConnectionPool.get_connection).parameters["command_name"].default is not Parameter.empty
-"""redis-py up to 5.2 wants to know for which command a connection is."""
 
 
 def _introduction() -> dict[str, Any]:
@@ -105,11 +101,6 @@ def check(target: Target) -> None:
         _open(target, "commands")
 
 
-def take(pool: ConnectionPool) -> Any:
-    """A connection out of a pool, to be given back with `pool.release`."""
-    return pool.get_connection() if TAKES_NO_COMMAND else pool.get_connection("_")
-
-
 def renew(client: redis.Redis) -> None:
     """Close the client's idle connections: its next command opens a new one. See `must_disconnect`."""
     client.connection_pool.disconnect(inuse_connections=False)
@@ -155,10 +146,10 @@ def _pool(target: Target, purpose: Purpose) -> ConnectionPool:
 
         embedded.start(options["directory"])
         kind = embedded_connection.EmbeddedConnection
-        return ConnectionPool(connection_class=kind, **options, **_settled(options, purpose))
+        return Pool(connection_class=kind, **options, **_settled(options, purpose))
     located = _without_ours(parse_url(options.pop("url")))  # type: ignore[no-untyped-call]
     options = _with_tls(located | options)
-    return ConnectionPool(**{**options, **_keepalive(options), **_settled(options, purpose)})
+    return Pool(**{**options, **_keepalive(options), **_settled(options, purpose)})
 
 
 def _sentinel_pool(options: dict[str, Any], purpose: Purpose) -> SentinelConnectionPool:

@@ -9,6 +9,7 @@ import redis
 from kiq_django.exceptions import StoreError
 from kiq_django.store import connections, scripts
 from kiq_django.store.packing import packed
+from kiq_django.store.pool import give, take
 
 
 class Link:
@@ -157,7 +158,7 @@ class Link:
         """
         pool = self.client.connection_pool
         try:
-            connection = connections.take(pool)
+            connection = take(pool)
             try:
                 yield connection
             except redis.ResponseError:
@@ -166,7 +167,7 @@ class Link:
                 connection.disconnect()
                 raise
             finally:
-                pool.release(connection)
+                give(pool, connection)
         except (redis.RedisError, OSError) as error:
             raise self._in_our_words(error) from error
 
