@@ -81,9 +81,12 @@ class Link:
     def _run(self, commands: Sequence[tuple[Any, ...]], last: Sequence[tuple[Any, ...]]) -> tuple[list[Any], list[Any]]:
         found = self._followed(commands, last)
         replies, answer = found[: len(commands)], found[len(commands) :]
-        for index, reply in enumerate(replies):
-            if isinstance(reply, redis.exceptions.NoScriptError):
-                replies[index], *answer = self._followed([self.whole(commands[index])], last)
+        unknown = [n for n, reply in enumerate(replies) if isinstance(reply, redis.exceptions.NoScriptError)]
+        if unknown:
+            again = self._followed([self.whole(commands[n]) for n in unknown], last)
+            for number, reply in zip(unknown, again, strict=False):
+                replies[number] = reply
+            answer = again[len(unknown) :]
         return replies, answer
 
     def _followed(self, commands: Sequence[tuple[Any, ...]], last: Sequence[tuple[Any, ...]]) -> list[Any]:

@@ -16,7 +16,7 @@ TAKES_NO_COMMAND = signature(ConnectionPool.get_connection).parameters["command_
 
 def take(pool: ConnectionPool) -> Any:
     """A connection out of any pool, to be given back with `give`. It is open, and nothing is left to be read on it."""
-    return pool.lend() if isinstance(pool, Pool) else _got(pool)
+    return pool.get_connection() if TAKES_NO_COMMAND else pool.get_connection("_")
 
 
 def give(pool: ConnectionPool, connection: Any) -> None:
@@ -35,7 +35,7 @@ class Pool(ConnectionPool):
 
     _at_hand: deque[Any]
 
-    def lend(self) -> Any:
+    def get_connection(self, *args: Any, **options: Any) -> Any:
         """A connection, one that is at hand if there is one.
 
         Raises:
@@ -45,7 +45,7 @@ class Pool(ConnectionPool):
         try:
             connection = self._at_hand.pop()
         except IndexError:
-            return _got(self)
+            return super().get_connection(*args, **options)
         try:
             connection.connect()
             if not connection.can_read():
@@ -53,7 +53,7 @@ class Pool(ConnectionPool):
         except (redis.ConnectionError, redis.TimeoutError, OSError):
             pass
         self.release(connection)  # the server has hung up, or said what nobody asked for: opened anew it is in order
-        return _got(self)
+        return super().get_connection(*args, **options)
 
     def take_back(self, connection: Any) -> None:
         """It may be lent again."""
@@ -77,7 +77,3 @@ class Pool(ConnectionPool):
     @property
     def _keeps_at_hand(self) -> bool:
         return self.max_connections >= UNLIMITED and not self.connection_kwargs.get("credential_provider")
-
-
-def _got(pool: ConnectionPool) -> Any:
-    return pool.get_connection() if TAKES_NO_COMMAND else pool.get_connection("_")

@@ -51,10 +51,12 @@ def test_two_borrowers_have_two(made):
     assert {take(pool), take(pool)} == {one, other}
 
 
-def test_who_goes_the_way_of_redis_py_gets_another(made):
+def test_redis_py_itself_uses_what_is_at_hand(made):
     pool = made()
-    give(pool, at_hand := take(pool))
-    assert pool.get_connection() is not at_hand
+    give(pool, connection := take(pool))
+    client = redis.Redis(connection_pool=pool)
+    assert client.ping()
+    assert take(pool) is connection
 
 
 def test_one_that_the_server_has_closed_is_opened_anew(made, store):
@@ -134,7 +136,7 @@ def test_a_limit_holds(made):
     with pytest.raises(redis.ConnectionError):
         take(pool)
     give(pool, connection)
-    assert pool.get_connection() is connection
+    assert take(pool) is connection
 
 
 def test_many_threads_share_as_many_connections_as_they_need(made):
