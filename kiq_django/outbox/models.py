@@ -21,6 +21,7 @@ class Entry(models.Model):
     objects: ClassVar[models.Manager["Entry"]] = models.Manager()
 
     class Meta:
+        app_label = "kiq_outbox"  # imported before the app is installed, or without it, it would be one of kiq_django's
         verbose_name = _("job in the outbox")
         verbose_name_plural = _("jobs in the outbox")
         default_permissions = ()
