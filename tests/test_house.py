@@ -36,6 +36,7 @@ ALLOWED_SLEEPS = {
     # Kills at moments by chance:
     "tests/acceptance/kill_run.py run",
     # Nothing may happen meanwhile:
+    "tests/acceptance/test_processes.py test_a_child_that_has_closed_its_pipe_keeps_nobody_busy",
     "tests/store/test_embedded.py TestNothingIsLeft.test_it_stays_while_one_user_lives",
     "tests/store/test_embedded.py TestNothingIsLeft.test_a_server_that_outlived_its_guardian_is_taken_over",
     "tests/store/test_embedded.py TestFork.test_a_child_that_stops_using_it_takes_nothing_from_its_parent",
