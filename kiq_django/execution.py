@@ -151,7 +151,7 @@ async def arun(payload: Payload, queue: str, stop_flag: StopFlag | None = None) 
                 outcome.error = error
             finally:
                 if running.opened_connection:
-                    await sync_to_async(connections.close_all, thread_sensitive=True)()
+                    await sync_to_async(_close_connections, thread_sensitive=True)()
         outcome.elapsed = clock.monotonic() - began
         if signals.job_finished.receivers:
             _finished(outcome)
@@ -289,6 +289,14 @@ def _keep_connections_fresh() -> None:
                 connection.queries_log.clear()
         except Exception:
             logger.warning("Database connection %r cannot be looked after", connection.alias, exc_info=True)
+
+
+def _close_connections() -> None:
+    """Those of the thread that an async job had to itself. It has ended: how, a connection cannot change any more."""
+    try:
+        connections.close_all()
+    except Exception:
+        logger.warning("Database connections cannot be closed", exc_info=True)
 
 
 def _connection_created(**_: Any) -> None:

@@ -73,8 +73,8 @@ class Reaper(Service):
         self._last_look = now
         if now >= self._not_before and queues:
             ended, adrift = self._store.working.leases(queues, ADRIFT * self._lease)
-            self._reap_all(ended)
-            self._reap_all(self._long_adrift(adrift, now), force=True)
+            self.reap_all(ended)
+            self.reap_all(self._long_adrift(adrift, now), force=True)
         self._store.processes.prune()
         self._store.suspects.let_out(queues)
 
@@ -82,15 +82,21 @@ class Reaper(Service):
         self._adrift = {lease: self._adrift.get(lease, now) for lease in adrift.items()}
         return [place for (place, _), since in self._adrift.items() if now - since > ADRIFT * self._lease]
 
-    def _reap_all(self, found: Sequence[tuple[str, str]], *, force: bool = False) -> None:
-        """A list that is of another type stops nobody but its own queue."""
+    def reap_all(self, found: Sequence[tuple[str, str]], *, force: bool = False) -> int:
+        """`reap` for each queue and owner. A list that is of another type stops nobody but its own queue.
+
+        Returns:
+            How many jobs there were.
+        """
+        total = 0
         for queue, owner in found:
             try:
-                self.reap(queue, owner, force=force)
+                total += self.reap(queue, owner, force=force)
             except (StoreUnavailable, StoreRefused):
                 raise
             except StoreError as error:
                 logger.warning("Cannot take back what %s held on %s: %s", _plain(owner), _plain(queue), error)
+        return total
 
     def reap(self, queue: str, owner: str, *, force: bool = False) -> int:
         """Take back the jobs of one owner on one queue. `force` when its process is known to be gone.

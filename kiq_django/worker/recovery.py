@@ -34,10 +34,12 @@ def recover(store: Store, identity: str, lease: float) -> int:
 
 def _take_back(store: Store, identity: str, lease: float) -> int:
     reaper = Reaper(store, lease, lease)
-    total = 0
-    for queue in store.working.served():
-        for owner, ends in store.working.owners(queue).items():
-            if owner.startswith(f"{identity}:") and ends >= 0:
-                total += reaper.reap(queue, owner, force=True)
+    held = [
+        (queue, owner)
+        for queue in store.working.served()
+        for owner, ends in store.working.owners(queue).items()
+        if owner.startswith(f"{identity}:") and ends >= 0
+    ]
+    total = reaper.reap_all(held, force=True)
     store.processes.leave(identity)
     return total

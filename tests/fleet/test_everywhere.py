@@ -101,7 +101,7 @@ def test_what_a_dead_owner_held_comes_back(store):
     taken = store.serving({"default": 0}).working.turn((), "gone:1:x", lists, 4).taken
     assert len(taken) == 4
     reaper = Reaper(store.serving({"default": 0}), 0.1, 0.1)
-    reaper._reap_all(store.working.expired(store.working.served()))
+    reaper.reap_all(store.working.expired(store.working.served()))
     assert sorted(jids(Queue("default").page())) == JIDS[:6]
 
 

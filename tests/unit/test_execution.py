@@ -305,6 +305,20 @@ async def test_the_plain_parts_of_async_jobs_run_side_by_side_and_disconnect(tra
     wait_for(lambda: not any(thread.is_alive() for thread, _ in used))
 
 
+async def test_a_connection_that_cannot_be_closed_does_not_make_a_job_fail(transactional_db, monkeypatch, caplog):
+    def fail():
+        raise OSError("gone")
+
+    @job(name="asks")
+    async def asks():
+        await sync_to_async(connection.ensure_connection)()
+
+    monkeypatch.setattr(execution.connections, "close_all", fail)
+    outcome = await execution.arun(payload("asks"), "default")
+    assert outcome.state == "done"
+    assert "cannot be closed" in caplog.text
+
+
 # --- database housekeeping ---
 
 

@@ -43,3 +43,15 @@ def test_a_redis_that_is_away_is_waited_for_until_the_lease_ends(store, monkeypa
     monkeypatch.setattr(store.working, "served", away)
     assert recovery.recover(store, "host:1:aa", 0.4) == 0
     assert len(asked) > 1
+
+
+def test_a_list_of_another_type_keeps_no_other_queue_waiting(store, caplog):
+    for queue in ("bulk", "default"):
+        store.queues.push([Entry(queue, encoded("job", 1, queue=queue))])
+        store.working.register("host:1:aa:default:x", [queue], 60)
+        store.working.turn([], "host:1:aa:default:x", [queue], 3)
+    store.link.call("SET", store.keys.queue("bulk"), "of somebody else")
+    assert recovery.recover(store, "host:1:aa", 60) == 1
+    assert store.queues.sizes(["default"]) == {"default": 1}
+    assert len(store.working.held("host:1:aa:default:x", ["bulk"])) == 1
+    assert "bulk" in caplog.text
