@@ -6,21 +6,17 @@
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
-from django.db import connections
 from django.db.backends.signals import connection_created
 
-from kiq_django import arguments, clock, conf, middleware, plugins, results, routing, signals, transactions
+from kiq_django import arguments, clock, conf, databases, middleware, plugins, results, routing, signals, transactions
 from kiq_django.context import RunningJob, StopFlag, current
 from kiq_django.exceptions import JobTimeout
 from kiq_django.payload import KWARGS, RESULT, RICH, Payload
 from kiq_django.registry import Definition
-
-logger = logging.getLogger("kiq_django")
 
 
 class Outcome:
@@ -89,7 +85,7 @@ def run(
     token = current.set(running)
     try:
         if connected := housekeeping and transactions.initialised():
-            _keep_connections_fresh()
+            databases.keep_fresh()
         if signals.job_started.receivers:
             _started(running)
         began = clock.monotonic()
@@ -101,7 +97,7 @@ def run(
             outcome.error = error
         outcome.elapsed = clock.monotonic() - began
         if connected or (housekeeping and running.opened_connection):
-            _keep_connections_fresh()
+            databases.keep_fresh()
         if signals.job_finished.receivers:
             _finished(outcome)
         return outcome
@@ -151,7 +147,7 @@ async def arun(payload: Payload, queue: str, stop_flag: StopFlag | None = None) 
                 outcome.error = error
             finally:
                 if running.opened_connection:
-                    await sync_to_async(_close_connections, thread_sensitive=True)()
+                    await sync_to_async(databases.close_all, thread_sensitive=True)()
         outcome.elapsed = clock.monotonic() - began
         if signals.job_finished.receivers:
             _finished(outcome)
@@ -274,29 +270,6 @@ def _timeout(definition: Definition) -> float | None:
 
 def _too_long(definition: Definition, seconds: float) -> str:
     return f"{definition.name} ran longer than its timeout of {seconds:g} s"
-
-
-# --- database housekeeping ---
-
-
-def _keep_connections_fresh() -> None:
-    """What Django does around a request, for this thread's connections."""
-    for connection in transactions.initialised():
-        try:
-            if connection.connection is not None:
-                connection.close_if_unusable_or_obsolete()
-            if connection.queries_log:
-                connection.queries_log.clear()
-        except Exception:
-            logger.warning("Database connection %r cannot be looked after", connection.alias, exc_info=True)
-
-
-def _close_connections() -> None:
-    """Those of the thread that an async job had to itself. It has ended: how, a connection cannot change any more."""
-    try:
-        connections.close_all()
-    except Exception:
-        logger.warning("Database connections cannot be closed", exc_info=True)
 
 
 def _connection_created(**_: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection, connections
 
-from kiq_django import execution, job, registry, signals
+from kiq_django import databases, execution, job, registry, signals, transactions
 from kiq_django.context import current_job
 from kiq_django.exceptions import JobTimeout, MalformedPayload, UnknownJob
 from kiq_django.payload import Payload
@@ -313,7 +313,7 @@ async def test_a_connection_that_cannot_be_closed_does_not_make_a_job_fail(trans
     async def asks():
         await sync_to_async(connection.ensure_connection)()
 
-    monkeypatch.setattr(execution.connections, "close_all", fail)
+    monkeypatch.setattr(databases.connections, "close_all", fail)
     outcome = await execution.arun(payload("asks"), "default")
     assert outcome.state == "done"
     assert "cannot be closed" in caplog.text
@@ -336,7 +336,7 @@ class FakeConnection:
 
 def test_connections_are_looked_after_in_the_jobs_own_thread(monkeypatch):
     fake = FakeConnection()
-    monkeypatch.setattr(execution.transactions, "initialised", lambda: [fake])
+    monkeypatch.setattr(transactions, "initialised", lambda: [fake])
     run(jobs.record, 1)
     assert fake.checked == 2
     assert fake.queries_log == []
@@ -349,6 +349,6 @@ def test_a_connection_that_does_not_even_close_fails_no_job(monkeypatch, caplog)
         def close_if_unusable_or_obsolete(self):
             raise OSError("broken pipe")
 
-    monkeypatch.setattr(execution.transactions, "initialised", lambda: [Broken()])
+    monkeypatch.setattr(transactions, "initialised", lambda: [Broken()])
     assert run(jobs.record, 1).state == "done"
     assert "broken pipe" in caplog.text

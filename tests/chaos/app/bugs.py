@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from kiq_django import clock, codec, execution, redaction, registry
+from kiq_django import clock, codec, redaction, registry
 from kiq_django.exceptions import StoreError, StoreRefused, StoreUnavailable
 from kiq_django.features import metrics, seal
 from kiq_django.payload import Payload
@@ -221,7 +221,7 @@ def values_only(decode: Any, raw: bytes) -> Any:
 # -- around -------------------------------------------------------------------------------------------
 
 
-@_replaced(execution, "_keep_connections_fresh")
+@_replaced(databases, "keep_fresh")
 def stale_connections(keep: Any) -> None:
     """A thread keeps its connection to the database, whatever became of it."""
 
