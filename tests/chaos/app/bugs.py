@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from kiq_django import clock, codec, redaction, registry
+from kiq_django import clock, codec, databases, redaction, registry
 from kiq_django.exceptions import StoreError, StoreRefused, StoreUnavailable
 from kiq_django.features import metrics, seal
 from kiq_django.payload import Payload
