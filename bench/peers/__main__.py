@@ -40,7 +40,8 @@ def main() -> int:
     for name, why in missing.items():
         print(f"{name} did not take part: {why}")
     if options.json:
-        options.json.write_text(json.dumps({"results": results, "failures": failures, "missing": missing}, indent=1))
+        told = {f"{name}, {measure}": why for (name, measure), why in failures.items()}
+        options.json.write_text(json.dumps({"results": results, "failures": told, "missing": missing}, indent=1))
     return int(any(name.startswith("kiq") for name, _ in failures))
 
 

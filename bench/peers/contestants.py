@@ -7,8 +7,10 @@ from bench.peers.contestant import APPS, ROOT, Contestant
 
 
 def _kiq(processes: int, concurrency: int) -> list[str]:
+    """More jobs at once than threads are sensible for are async ones: see `kiq_settings`."""
     many = ["--processes", str(processes)] if processes > 1 else []
-    return ["django-admin", "runworker", "-q", "default", "-c", str(concurrency), "-r", "kiq_jobs", *many]
+    threads = str(concurrency if concurrency <= 100 else 10)
+    return ["django-admin", "runworker", "-q", "default", "-c", threads, "-r", "kiq_jobs", *many]
 
 
 def _sidekiq(processes: int, concurrency: int) -> list[str]:

@@ -131,12 +131,12 @@ def progress(directory: Path) -> Progress | None:
     """Read the notes; None before there are any."""
     starts, ends, ran = [], [], 0
     for path in directory.glob("ran.*"):
-        lines = path.read_text().splitlines()
-        if lines:
-            starts.append(float(lines[0].split()[1]))
-            count, moment = lines[-1].split()
-            ends.append(float(moment))
-            ran += int(count)
+        notes = [line.split() for line in path.read_text().splitlines()]
+        if notes:  # two threads may note in another order than that in which they counted
+            starts.append(min(float(moment) for _, moment in notes))
+            count, moment = max((int(count), float(moment)) for count, moment in notes)
+            ends.append(moment)
+            ran += count
     return Progress(ran, len(starts), min(starts), max(ends)) if starts else None
 
 

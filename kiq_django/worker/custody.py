@@ -18,6 +18,8 @@ logger = logging.getLogger("kiq_django.worker")
 
 NAP = 0.001
 """Seconds. While jobs are quick, their ends are gathered this long instead of waking the loop for each."""
+QUICK = 2
+"""Ends in a nap. Where fewer are to be expected the loop sleeps on its waiters: what comes in wakes it at once."""
 STALE = 0.010
 """Seconds. A fetched job that no thread has begun goes back, so that another process can have it."""
 
@@ -66,8 +68,8 @@ class Custody:
 
     @property
     def is_quick(self) -> bool:
-        """Jobs run, and some will end within milliseconds."""
-        return bool(self.active and self._pace.ahead)
+        """Jobs run, and some will end within a nap."""
+        return bool(self.active) and self._pace.rate * NAP >= QUICK
 
     @property
     def has_unbegun(self) -> bool:

@@ -244,7 +244,7 @@ class Fetcher:
     def _wait(self) -> None:
         if self._fetching and self._custody.room > 0:
             self._lookout.wait(self._ownership.name)
-            self._lookout.sleep(self._lookout.patience(self._audit_every))
+            self._lookout.sleep(self._lookout.patience(GRACE if self._custody.has_unbegun else self._audit_every))
             return
         grace = self._watch.is_waiting or self._custody.has_unbegun
         if not self._lookout.sleep(GRACE if grace else self._audit_every):

@@ -105,6 +105,28 @@ def test_what_no_thread_begins_is_back_on_its_queue_within_20_ms(store, pushed_a
     fetcher._watch.close()
 
 
+@pytest.mark.parametrize(("rate", "waits"), [(500, True), (20_000, False)])
+def test_a_half_busy_worker_waits_for_the_next_job(store, pushed_all, monkeypatch, rate, waits):
+    """It comes in by itself. Only where many jobs end in a millisecond it is looked for as often, which costs less."""
+    buffer, capsule = Buffer(), CapsuleConfig(queues={"default": 0}, concurrency=2)
+    fetcher = Fetcher(capsule, "test", store, buffer, lease=30, audit_every=5)
+    monkeypatch.setattr(fetcher._watch, "sleep", lambda seconds: True)
+    monkeypatch.setattr(custody.Pace, "note", lambda pace, finished, now: None)
+    monkeypatch.setattr(custody.Pace, "forget", lambda pace: None)
+    fetcher._custody._pace.rate = rate
+    pushed_all("slow", [1])
+    for _ in range(3):
+        fetcher._round()
+    running = buffer.take(Seat())
+    assert fetcher._watch.is_waiting is waits
+    fetcher.finish(running)
+    fetcher.stop()
+    while not fetcher._is_over():
+        fetcher._round()
+    fetcher._ownership.retire()
+    fetcher._watch.close()
+
+
 def test_mixed_jobs_keep_all_threads_at_work(start, store, run_log, pushed_all):
     """40 slow jobs among 400 quick ones on 4 threads take about as long as the threads need for them."""
     names = ["slow" if number % 11 == 0 else "quick" for number in range(440)]
