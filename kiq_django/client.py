@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 
 from kiq_django import adapters, backpressure, plugins, results, transactions
 from kiq_django.bulk import Slice, for_each, slices
-from kiq_django.delivery import PLAIN, Care, adeliver, deliver, deliver_unseen, refuse_unusable
+from kiq_django.delivery import PLAIN, Care, Convoy, adeliver, deliver, refuse_unusable
 from kiq_django.exceptions import QueueFull, ResultNotKept, StoreError, StoreUnavailable
 from kiq_django.jids import JidRange
 from kiq_django.payload import RESULT, Payload
@@ -145,14 +145,16 @@ def push_many(parts: Iterable[Slice], ids: JidRange, *, on_commit: bool, care: C
         _hold([payload for part in parts for payload in part], care)
         return result
     count, care = 0, care if on_commit else _without_outbox(care)
-    for part in parts:
-        if count:
-            admit(care)
-        if care != PLAIN or not deliver_unseen(part):
-            for index, pushed in enumerate(_deliver(list(part), care), count):
-                if pushed is None:
-                    result._veto(index)
-        count += len(part)
+    with Convoy() as convoy:
+        for part in parts:
+            if count:
+                admit(care)
+            if care != PLAIN or not convoy.deliver(part):
+                convoy.arrive()
+                for index, pushed in enumerate(_deliver(list(part), care), count):
+                    if pushed is None:
+                        result._veto(index)
+            count += len(part)
     return result
 
 

@@ -1,13 +1,15 @@
 """From a payload to the adapter: client links, the size limit, the push; plainly, or with more care."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
+from typing import Self
 
 from kiq_django import adapters, clock, conf, middleware, plugins, registry, signals, wire
 from kiq_django.bulk import Slice
-from kiq_django.exceptions import NotReplicated, PayloadError, Unsupported
+from kiq_django.exceptions import NotReplicated, PayloadError, StoreError, Unsupported
 from kiq_django.payload import ABSENT, Payload
 from kiq_django.sections import Limits, QueueSettings
 
@@ -62,25 +64,63 @@ def deliver(payloads: Sequence[Payload], replicas: int = 0) -> list[Payload | No
     return passed
 
 
-def deliver_unseen(part: Slice) -> bool:
-    """As `deliver`, without making the payloads, which comes to the same where nobody asks to see each.
+class Convoy:
+    """`deliver` of slices one after the other, without making payloads: while one is on its way the next is written.
 
-    False when nothing was pushed: somebody asks, or one is so large that it must be told.
+    Leaving it as a context waits for the last.
     """
+
+    def __init__(self) -> None:
+        self._land: Callable[[], None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        """Also after an error: what was sent is pushed. That error comes first."""
+        with nullcontext() if kind is None else suppress(StoreError):
+            self.arrive()
+
+    def deliver(self, part: Slice) -> bool:
+        """Send a slice, which comes to the same as `deliver` where nobody asks to see each payload.
+
+        False when nothing was sent: somebody asks, or one is so large that it must be told.
+
+        Raises:
+            StoreError: the slice before was not, or perhaps not, taken over; this one was not sent.
+        """
+        if (written := _written(part)) is None:
+            return False
+        self.arrive()
+        self._land = adapters.get().launch(*written)
+        return True
+
+    def arrive(self) -> None:
+        """Wait until what was sent is pushed.
+
+        Raises:
+            StoreError: it was not, or perhaps not, taken over.
+        """
+        land, self._land = self._land, None
+        if land is not None:
+            land()
+
+
+def _written(part: Slice) -> tuple[str, list[bytes]] | None:
+    """The queue of a slice and the bytes that go there; None where the payloads have to be made."""
     adapter = adapters.get()
     if not adapter.takes_written or signals.job_enqueued.receivers or plugins.looks_at_each():
-        return False
+        return None
     pattern = part.pattern()
     accepted = pattern and _chain()(pattern)
     if accepted is None:
-        return False
+        return None
     gate = _Gate()
     stored = gate.let_out(accepted)
     written = part.written(stored)
     if written is None or gate.is_too_large(max(map(len, written))):
-        return False
-    adapter.push_written(stored.queue, written)
-    return True
+        return None
+    return stored.queue, written
 
 
 async def adeliver(payload: Payload) -> Payload | None:

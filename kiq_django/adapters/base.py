@@ -1,7 +1,7 @@
 """What the rest of the package may expect of an adapter."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from asgiref.sync import sync_to_async
@@ -24,7 +24,7 @@ class Adapter(ABC):
     bulk: ClassVar[bool]
     """Many payloads in one `push` cost about as much as one."""
     takes_written: ClassVar[bool] = False
-    """Has `push_written`."""
+    """Has `launch`."""
 
     @abstractmethod
     def push(self, payloads: Sequence[Payload]) -> None:
@@ -38,12 +38,15 @@ class Adapter(ABC):
         """`push` from an event loop."""
         await sync_to_async(self.push, thread_sensitive=True)(payloads)
 
-    def push_written(self, queue: str, written: Sequence[bytes]) -> None:
+    def launch(self, queue: str, written: Sequence[bytes]) -> Callable[[], None]:
         """Take over what `push` would of payloads of one queue that are due, keep no result and are no tasks.
 
         Args:
             queue: of all.
             written: as `payload.encode()` gives them.
+
+        Returns:
+            What waits until they were taken over, and raises as `push` does; to be called once.
 
         Raises:
             StoreError: as for `push`.

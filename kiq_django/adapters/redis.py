@@ -1,6 +1,6 @@
 """The real thing: jobs lie in Redis until a worker fetches them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kiq_django import clock, store
 from kiq_django.adapters.base import Adapter
@@ -31,8 +31,8 @@ class RedisAdapter(Adapter):
             payloads = [payload for payload in payloads if TASK not in payload.document]
         await room.queues.apush([_entry(payload) for payload in payloads])
 
-    def push_written(self, queue: str, written: Sequence[bytes]) -> None:
-        store.get().queues.push_written(queue, written)
+    def launch(self, queue: str, written: Sequence[bytes]) -> Callable[[], None]:
+        return store.get().queues.launch(queue, written)
 
     def push_with_care(self, payloads: Sequence[Payload], *, once: bool = False, replicas: int = 0) -> Sequence[bool]:
         deliveries = store.get().deliveries

@@ -18,6 +18,7 @@ from redis.crc import key_slot
 from kiq_django import clock
 from kiq_django.exceptions import StoreError
 from kiq_django.store import connections
+from kiq_django.store.flight import Land, landed
 from kiq_django.store.link import Link, reply
 from kiq_django.store.pool import give, take
 
@@ -140,6 +141,11 @@ class ClusterLink(Link):
             units[-1] += last
         with self.translated():
             return [reply for replies in self._resent(units) for reply in replies]
+
+    def launch(self, commands: Sequence[Command]) -> Land:
+        """They may go to several nodes, so the answers are waited for at once."""
+        self.send(commands)
+        return landed
 
     def new_connection(self, key: str) -> Any:
         with self.translated():

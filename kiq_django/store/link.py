@@ -1,13 +1,14 @@
 """One connection pool as the parts of the store see it: scripts that survive a flush, errors in our words."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import redis
 
 from kiq_django.exceptions import StoreError
 from kiq_django.store import connections, scripts
+from kiq_django.store.flight import Flight, Land
 from kiq_django.store.packing import packed
 from kiq_django.store.pool import give, take
 
@@ -111,6 +112,17 @@ class Link:
         with self._connection() as connection:
             connection.send_packed_command([packed(commands)], check_health=False)
             return [reply(connection) for _ in commands]
+
+    def launch(self, commands: Sequence[tuple[Any, ...]]) -> Land:
+        """`send` in two halves: this one sends, the call of what it returns waits for the answers.
+
+        Raises:
+            StoreUnavailable: what ran is unknown.
+        """
+        with ExitStack() as loan:
+            connection = loan.enter_context(self._connection())
+            connection.send_packed_command([packed(commands)], check_health=False)
+            return Flight(loan.pop_all(), lambda: [reply(connection) for _ in commands], self.told).land
 
     def new_connection(self, key: str) -> Any:
         """A connection of one's own to the server that holds a key, not open yet."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kiq_django.store.alink import AsyncLink
+from kiq_django.store.flight import Land
 from kiq_django.store.keys import Keys
 from kiq_django.store.link import Link
 
@@ -64,10 +65,10 @@ class Queues:
         if commands := self.pushing(entries):
             self._link.send(commands)
 
-    def push_written(self, queue: str, payloads: Sequence[bytes]) -> None:
-        """`push` of many to one queue."""
+    def launch(self, queue: str, payloads: Sequence[bytes]) -> Land:
+        """`push` of many to one queue, which has happened once what this returns was called."""
         keys = self._keys
-        self._link.send([("SADD", keys.queues(), queue), ("LPUSH", keys.queue(queue), *payloads)])
+        return self._link.launch([("SADD", keys.queues(), queue), ("LPUSH", keys.queue(queue), *payloads)])
 
     async def apush(self, entries: Sequence[Entry]) -> None:
         """`push` from an event loop."""

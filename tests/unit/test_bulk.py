@@ -12,7 +12,8 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from kiq_django import adapters, clock, delivery, jids, job, registry, signals, transactions
-from kiq_django.exceptions import ArgumentError, PayloadError
+from kiq_django.exceptions import ArgumentError, PayloadError, StoreError
+from kiq_django.payload import Payload
 from tests.jobsapp import jobs
 
 NOW = 1_795_318_639.123_456
@@ -64,13 +65,13 @@ def kiq(settings):
 @pytest.fixture
 def unseen(monkeypatch):
     """Whether each slice was pushed without making its payloads."""
-    told, way = [], delivery.deliver_unseen
+    told, way = [], delivery.Convoy.deliver
 
-    def noted(part):
-        told.append(way(part))
+    def noted(convoy, part):
+        told.append(way(convoy, part))
         return told[-1]
 
-    monkeypatch.setattr("kiq_django.client.deliver_unseen", noted)
+    monkeypatch.setattr(delivery.Convoy, "deliver", noted)
     return told
 
 
@@ -193,3 +194,72 @@ def test_memory_stays_flat(store, unseen):
     peak(1_000)
     assert peak(20_000) < 1.2 * peak(2_000)
     assert all(unseen)
+
+
+# --- on the way ---
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_a_slice_is_under_way_while_the_next_is_written(store, monkeypatch):
+    told, launch = [], type(store.link).launch
+
+    def noted(link, commands):
+        land = launch(link, commands)
+        told.append("sent")
+        return lambda: (land(), told.append("landed"))
+
+    def rows():
+        for number in range(2_500):
+            if number % 1_000 == 0:
+                told.append(number)
+            yield (number,)
+
+    monkeypatch.setattr(type(store.link), "launch", noted)
+    jobs.record.enqueue_all(rows())
+    assert told == [0, "sent", 1000, "landed", "sent", 2000, "landed", "sent", "landed"]
+
+
+def test_what_stands_in_slices_before_an_error_is_pushed(store):
+    def rows():
+        yield from ((number,) for number in range(2_000))
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        jobs.record.enqueue_all(rows())
+    assert store.queues.sizes(["default"]) == {"default": 2_000}
+    assert store.link.call("ECHO", "own") == b"own"
+
+
+def test_slices_of_both_kinds_keep_their_order(store, unseen):
+    """The second has a call that is no plain one: its payloads are made."""
+    rows = [(number,) for number in range(1_000)] + [{"value": 1_000}] + [(number,) for number in range(1_001, 3_000)]
+    jobs.record.enqueue_all(rows)
+    assert unseen == [True, False, True]
+    found = [Payload.decode(raw) for raw in store.queues.page("default", 0, 3_000)]
+    assert [each.args[0] if each.args else each.kwargs["value"] for each in found] == list(range(3_000))
+
+
+def test_a_refusal_comes_out_and_nothing_more_is_sent(store):
+    store.link.call("SET", store.keys.queue("default"), "of somebody else")
+    asked = []
+
+    def rows():
+        for number in range(5_000):
+            asked.append(number)
+            yield (number,)
+
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        jobs.record.enqueue_all(rows())
+    assert len(asked) == 2_000  # while the first was under way the second was written
+    store.link.call("DEL", store.keys.queue("default"))
+    jobs.record.enqueue_all([(1,)])
+    assert store.queues.sizes(["default"]) == {"default": 1}
+
+
+def test_a_refusal_of_the_last_comes_out_too(store):
+    store.link.call("SET", store.keys.queue("default"), "of somebody else")
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        jobs.record.enqueue_all([(1,)])

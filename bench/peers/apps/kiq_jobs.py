@@ -21,6 +21,8 @@ JOBS = {
 
 
 class KiqClient(probe.Client):
+    at_once = 1_000_000
+
     def one(self, kind: str, argument: Any) -> None:
         JOBS[kind].enqueue(argument)
 

@@ -97,6 +97,9 @@ def mark(number: int) -> None:
 class Client:
     """How a contestant enqueues; a subclass says it in the contestant's own best documented way."""
 
+    at_once = BULK
+    """How many jobs `many` is given; who cuts them up by itself may have all."""
+
     def one(self, kind: str, argument: Any) -> Any:
         """Enqueue one job. May be a coroutine function."""
         raise NotImplementedError
@@ -150,8 +153,8 @@ async def _run(
 
 
 async def _fill(client: Client, kind: str, arguments: list[Any]) -> None:
-    for start in range(0, len(arguments), BULK):
-        await _awaited(client.many(kind, arguments[start : start + BULK]))
+    for start in range(0, len(arguments), client.at_once):
+        await _awaited(client.many(kind, arguments[start : start + client.at_once]))
 
 
 def _rest_until(due: float) -> None:

@@ -12,6 +12,7 @@ from kiq_django.payload import Payload
 from kiq_django.store.fleet.atlas import Atlas, Part
 from kiq_django.store.fleet.ferry import AT_ONCE, Cargo, carry
 from kiq_django.store.fleet.server import Server
+from kiq_django.store.flight import Land, landed
 from kiq_django.store.island import Store
 from kiq_django.store.queues import Entry, Queues, State
 
@@ -38,8 +39,9 @@ class FleetQueues(Queues):
         for island, each in _joined(dealt.values()):
             island.queues.push(each)
 
-    def push_written(self, queue: str, payloads: Sequence[bytes]) -> None:
+    def launch(self, queue: str, payloads: Sequence[bytes]) -> Land:
         self.push([Entry(queue, raw) for raw in payloads])
+        return landed
 
     async def apush(self, entries: Sequence[Entry]) -> None:
         """In a thread: it may lead to several servers."""
