@@ -219,8 +219,9 @@ class Driver:
     def receive(self, number: int, queue: str) -> None:
         from kiq_django.store.working import Batch
 
-        raw = self.waiters[number].receive(queue, Tagged(self.selector, number))
-        if raw is not None:
+        arrival = self.waiters[number].receive(queue, Tagged(self.selector, number))
+        if arrival is not None:
+            raw = arrival.payload
             self.play.waits.append(time.perf_counter() - json.loads(raw)["at_push"])
             batch = Batch(self.owners[number], queue, acks=[raw])
             self.play.settled += len(self.store.working.turn([batch], self.owners[number], [], 0).settled)

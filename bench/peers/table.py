@@ -48,7 +48,7 @@ def _table(
     for contestant in contestants:
         if runs := found.get(contestant.name):
             cells = [_cell(key, runs) for key in keys]
-            against = [f"{median(runs, key) / median(found[BASE], key):.1f} x" for key in compared]
+            against = [_ratio(median(runs, key) / median(found[BASE], key)) for key in compared]
             rows.append([contestant.name, contestant.survives, *cells, *against])
         elif why := failures.get((contestant.name, name)):
             rows.append([contestant.name, contestant.survives, why[:80], *[""] * (len(heads) - 3)])
@@ -59,6 +59,10 @@ def _table(
 def median(runs: Sequence[Figures], key: str) -> float:
     """Of one figure over all runs."""
     return statistics.median(run[key] for run in runs)
+
+
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.1f} x" if ratio >= 1 else f"{ratio:.2g} x"
 
 
 def _cell(key: str, runs: Sequence[Figures]) -> str:

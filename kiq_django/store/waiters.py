@@ -38,9 +38,9 @@ class Waiters:
     """The pending BLMOVEs of one owner. Used by its fetcher's thread alone."""
 
     def __init__(
-        self, link: Link, keys_of: Callable[[str], Keys], admission: Callable[[str, str], tuple[Any, ...]]
+        self, link: Link, keys_of: Callable[[str], Keys], admission: Callable[[str, str], Sequence[tuple[Any, ...]]]
     ) -> None:
-        """`keys_of` tells the keys of a queue, `admission` the command of `Working.admission`."""
+        """`keys_of` tells the keys of a queue, `admission` the commands of `Working.admission`."""
         self._link = link
         self._keys_of = keys_of
         self._admission = admission
@@ -61,7 +61,7 @@ class Waiters:
                 connection = self._connection(queue)
                 keys = self._keys_of(queue)
                 wait = ("BLMOVE", keys.queue(queue), keys.working(queue, owner), "RIGHT", "LEFT", BLOCK_SECONDS)
-                self._guarded(connection.send_packed_command, [packed([wait, self._admission(owner, queue)])])
+                self._guarded(connection.send_packed_command, [packed([wait, *self._admission(owner, queue)])])
                 if queue not in self._watched:
                     self._watched[queue] = connection._sock
                     selector.register(connection._sock, selectors.EVENT_READ, queue)
@@ -150,13 +150,11 @@ class Waiters:
 
 
 def _arrival(connection: Any) -> Arrival | None:
-    """Both answers are read whatever they are: one left behind would answer the next wait."""
-    payload, states = reply(connection), reply(connection)
+    """All answers are read whatever they are: one left behind would answer the next wait."""
+    payload, *admission = [reply(connection) for _ in range(3)]
     if isinstance(payload, redis.ResponseError):
         raise payload
-    if payload is None:
-        return None
-    return Arrival(payload, admitted=not isinstance(states, redis.ResponseError) and working.is_open(states))
+    return None if payload is None else Arrival(payload, working.is_admitted(admission))
 
 
 def _is_for_good(refusal: redis.ResponseError) -> bool:

@@ -207,9 +207,10 @@ class Working:
         seconds = math.ceil(least + min(move.delay, most))
         return seconds, seconds
 
-    def admission(self, owner: str, queue: str) -> tuple[Any, ...]:
-        """The command that asks whether an owner may take jobs from a queue, and takes none; for `is_open`."""
-        return self._reserve(owner, [queue], 0, thorough=False)
+    def admission(self, owner: str, queue: str) -> Sequence[tuple[Any, ...]]:
+        """The commands that ask whether an owner may take jobs from a queue, as `reserve` does; for `is_admitted`."""
+        keys = self._keys
+        return ("ZSCORE", keys.owners(queue), owner), ("SISMEMBER", keys.paused(queue), queue)
 
     def _reserve(self, owner: str, queues: Sequence[str], room: int, *, thorough: bool) -> tuple[Any, ...]:
         keys = self._keys
@@ -219,9 +220,10 @@ class Working:
         return self._link.prepare("reserve", names, [owner, room, int(thorough), *queues])
 
 
-def is_open(reply: Sequence[Sequence[Any]]) -> bool:
-    """Whether the answer to an `admission` is yes."""
-    return bool(reply[0][0] == 0)
+def is_admitted(replies: Sequence[Any]) -> bool:
+    """Whether the answers to an `admission` mean yes; what the server refused to tell is a no."""
+    lease, is_paused = replies
+    return isinstance(lease, bytes) and float(lease) >= 0 and is_paused == 0
 
 
 def _turn(settled: list[bytes], queues: Sequence[str], reply: Sequence[Sequence[Any]]) -> Turn:

@@ -126,9 +126,7 @@ def test_bytes_arrive_as_they_are(store, idle):
 
 @pytest.fixture
 def registered(store):
-    """As a fetcher does before it waits: it has looked into the queues."""
     store.working.register("me", QUEUES, 60)
-    store.working.turn([], "me", QUEUES, 0)
 
 
 def test_a_job_of_an_open_queue_may_begin(idle, push, registered):
@@ -156,11 +154,16 @@ def test_an_owner_that_was_taken_for_dead_may_begin_nothing(store, idle, push, r
     assert not idle.is_admitted("second")
 
 
-def test_a_server_that_has_forgotten_the_question_says_nothing(store, idle, push, registered):
+def test_a_server_that_refuses_to_tell_says_no(store, idle, push, registered):
     idle.arm()
-    store.link.call("SCRIPT", "FLUSH")
+    store.link.call("DEL", store.keys.paused("second"))
+    store.link.call("SET", store.keys.paused("second"), "of somebody else")
     push("a", queue="second")
     assert not idle.is_admitted("second")
+    store.link.call("DEL", store.keys.paused("second"))
+    idle.arm()
+    push("b", queue="second")
+    assert idle.is_admitted("second")
 
 
 def test_the_server_gives_up_by_itself(idle, monkeypatch):

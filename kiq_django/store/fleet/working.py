@@ -55,7 +55,7 @@ class FleetWorking(Working):
                 break
         return Turn(settled, taken, seen, frozenset(paused), reaped=False)
 
-    def admission(self, owner: str, queue: str) -> tuple[Any, ...]:
+    def admission(self, owner: str, queue: str) -> Sequence[tuple[Any, ...]]:
         return self._atlas.island(queue).working.admission(owner, queue)
 
     def held(self, owner: str, queues: Sequence[str]) -> list[tuple[str, bytes]]:

@@ -67,7 +67,7 @@ def blind_adoption(ghosts: Any, self: Ownership, known: Any) -> list[Any]:
 @_replaced(Fetcher, "_adopt")
 def hasty_adoption(adopt: Any, self: Fetcher) -> None:
     """What is adopted begins before anybody has asked whether its owner was reaped."""
-    self._accept(self._ownership.ghosts(self._watch.arrivals))
+    self._accept(self._ownership.ghosts(self._watch.arrivals), closed=())
 
 
 @_replaced(Outage, "note")

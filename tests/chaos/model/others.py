@@ -1,9 +1,9 @@
 """Everybody else: producers, reapers and pollers, the server itself, and what is late on the wire."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests.chaos.model.party import Party, Step, short, spent
-from tests.chaos.model.redis import ENDED, LIVE, RECOVERIES_THAT_ISOLATE, Call
+from tests.chaos.model.redis import ENDED, LIVE, REAPED, RECOVERIES_THAT_ISOLATE, Call
 from tests.chaos.model.state import BACK, TAKEN, Held, Look, State
 
 
@@ -97,16 +97,27 @@ class Others(Party):
             yield Step(f"a wait of {wait.owner} ends", True, ended)
             after, raw = self.run(ended, ("serve", wait.owner))
             if raw:
-                for number, worker in enumerate(after.workers):
-                    if wait.connected and worker.name == wait.owner:
-                        after = self._arrived(after, number, raw)
-                yield Step(f"a wait of {wait.owner} brings {raw}", True, after)
+                heard = [n for n, worker in enumerate(after.workers) if wait.connected and worker.name == wait.owner]
+                yield Step(f"a wait of {wait.owner} brings {raw}", True, self._arrived(after, heard, raw))
+                if heard and after.redis.lease(wait.owner) != REAPED:
+                    yield Step(f"a wait of {wait.owner} brings {raw} and leave", True, self._begun(after, heard, raw))
 
-    def _arrived(self, state: State, number: int, raw: str) -> State:
-        worker = state.workers[number]
+    def _arrived(self, state: State, heard: Sequence[int], raw: str) -> State:
+        """Nobody knows whether it may begin: the next turn asks."""
         if "what arrives begins unasked" in self._bugs:
-            return state.with_worker(number, memory=(*worker.memory, Held(TAKEN, worker.name, raw)))
-        return state.with_worker(number, arrived=(*worker.arrived, raw))
+            return self._begun(state, heard, raw)
+        for number in heard:
+            worker = state.workers[number]
+            state = state.with_worker(number, arrived=(*worker.arrived, raw))
+        return state
+
+    def _begun(self, state: State, heard: Sequence[int], raw: str) -> State:
+        """The server has said behind it that its owner is in force."""
+        for number in heard:
+            worker = state.workers[number]
+            stage = BACK if worker.lost or worker.stopping else TAKEN
+            state = state.with_worker(number, memory=(*worker.memory, Held(stage, worker.name, raw)))
+        return state
 
     def _late(self, state: State) -> Iterator[Step]:
         """A request that its sender has given up comes through, or never does."""
