@@ -252,7 +252,7 @@ def test_round_trips_of_enqueue(empty, store):
 
 
 def test_a_bulk_is_pushed_a_slice_at_a_time(empty, store):
-    """What a lazy iterable has given is gone before the next thousand is asked for."""
+    """What a lazy iterable has given is on its way before the next thousand is asked for."""
     ahead = []
 
     def items():
@@ -261,4 +261,4 @@ def test_a_bulk_is_pushed_a_slice_at_a_time(empty, store):
             yield (number,)
 
     empty.enqueue_all(items())
-    assert max(ahead) == 500
+    assert 500 <= max(ahead) <= 1500  # one thousand may be under way
