@@ -22,6 +22,7 @@ from redis.connection import AbstractConnection, ConnectionPool
 from kiq_django.payload import TASK, Payload
 from kiq_django.store import acl
 from kiq_django.store.keys import Keys
+from kiq_django.store.pool import Pool
 
 ARE_ON = bool(os.environ.get("KIQ_TEST_ROLES"))
 PASSWORD = "only-for-tests"
@@ -137,7 +138,8 @@ def _patch() -> None:
     from kiq_django.management.commands.kiq import Command
     from kiq_django.task_backend.redis_shelf import RedisShelf
 
-    _after(ConnectionPool, "get_connection", lambda pool, connection: _become(connection))
+    for pool in (ConnectionPool, Pool):
+        _after(pool, "get_connection", lambda _, connection: _become(connection))
     # A waiter has its connection from nobody.
     _after(AbstractConnection, "connect", lambda connection, _: _become(connection))
     reads = ("GET", "HEAD", "OPTIONS")
@@ -148,6 +150,7 @@ def _patch() -> None:
     )
     _around(Command, "handle", lambda *args, **kwargs: "dashboard-write")
     _around(RedisAdapter, "push", _pusher)
+    _around(RedisAdapter, "launch", lambda *args: "producer")
     for name, role in {"enter": "tasks", "find": "tasks", "begin": "worker", "end": "worker"}.items():
         _around(RedisShelf, name, lambda *args, role=role: role)
 
