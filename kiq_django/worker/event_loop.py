@@ -136,8 +136,10 @@ class EventLoop:
         finally:
             self.running.pop(reservation, None)
             self._tasks.pop(reservation, None)
-            self._pass_on()
-            guest.host.finish(reservation)
+            try:
+                self._pass_on()
+            finally:
+                guest.host.finish(reservation)
 
     async def _wind_down(self, patience: float) -> None:
         tasks = list(self._tasks.values())
