@@ -2,8 +2,9 @@
 
 With `KIQ_TEST_ROLES` set, whatever the product sends to the server of the test run it sends as the user of its part:
 threads and processes of a worker as `worker`, a GET of the dashboard as `dashboard-read`, any other request and
-`manage.py kiq` as `dashboard-write`, an adapter as `producer`, the store of `django.tasks` as `tasks`. What tests send
-themselves, to lay something out or to look, goes as the server's owner. Each test fails for what was denied during it.
+`manage.py kiq` as `dashboard-write`, an adapter as `producer`, for a job whose result is kept and for the store of
+`django.tasks` as `tasks`. What tests send themselves, to lay something out or to look, goes as the server's owner.
+Each test fails for what was denied during it.
 """
 
 import functools
@@ -19,7 +20,7 @@ from typing import Any
 import redis
 from redis.connection import AbstractConnection, ConnectionPool
 
-from kiq_django.payload import TASK, Payload
+from kiq_django.payload import RESULT, TASK, Payload
 from kiq_django.store import acl
 from kiq_django.store.keys import Keys
 from kiq_django.store.pool import Pool
@@ -156,4 +157,5 @@ def _patch() -> None:
 
 
 def _pusher(adapter: Any, payloads: Sequence[Payload]) -> str:
-    return "tasks" if any(TASK in payload.document for payload in payloads) else "producer"
+    keeps = any(TASK in payload.document or RESULT in payload.document for payload in payloads)
+    return "tasks" if keeps else "producer"
