@@ -1,6 +1,8 @@
 """A cluster of three masters on loopback, joined by hand, whose slots can be moved; with replicas if wanted."""
 
+import contextlib
 import itertools
+import random
 import socket
 import subprocess
 from pathlib import Path
@@ -9,14 +11,17 @@ import redis
 
 from tests.support import wait_for
 
+PORTS = range(10_000, 22_000)
+"""They and their bus ports, 10,000 above, lie below those that a system gives to connections that go out."""
+
 
 def free_port() -> int:
-    """One whose bus port, 10,000 above it, exists too."""
+    """One whose bus port is free too: a node that finds it taken ends without a word."""
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port < 55_000:
+        port = random.choice(PORTS)
+        with socket.socket() as own, socket.socket() as bus, contextlib.suppress(OSError):
+            own.bind(("127.0.0.1", port))
+            bus.bind(("127.0.0.1", port + 10_000))
             return port
 
 

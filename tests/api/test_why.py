@@ -437,7 +437,7 @@ class TestRedis:
 
     def test_it_cannot_save(self, tmp_path):
         folder = tmp_path / "data"
-        with redis_server(folder, "--save", "3600 1000000") as server, bare(server.port) as client:
+        with redis_server(folder, "--save", "3600", "1000000") as server, bare(server.port) as client:
             client.lpush("queue:mail", "{")
             client.sadd("queues", "mail")
             for each in folder.iterdir():
@@ -464,10 +464,14 @@ class TestRedis:
 
     def test_loading(self, tmp_path):
         with redis_server(tmp_path) as server, bare(server.port) as client:
-            client.mset({f"k{i}": "x" for i in range(5000)})
+            client.config_set("rdbcompression", "no")
+            client.mset({f"k{i}": "x" * 20_000 for i in range(2000)})
             client.save()
+            speaks_often = client.config_get("loading-process-events-interval-bytes")  # Redis 6.2: after each 2 MB
             server.kill()
-            server.command += ["--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"]
+            server.command += ["--key-load-delay", "2500"]
+            if speaks_often:
+                server.command += ["--loading-process-events-interval-bytes", "1024"]
             server.start()
             wait_for(lambda: _is_loading(client))
             answer = why_queue("mail", store_at(url(server.port)))
