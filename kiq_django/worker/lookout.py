@@ -35,8 +35,8 @@ class Lookout:
         places: Callable[[], int],
         lists: Callable[[str], Sequence[str]] = lambda queue: (queue,),
     ) -> None:
-        """`places` tells how many more jobs the event loop takes; `lists` the lists of a queue, which are looked into
-        one by one.
+        """`places` tells how many more jobs the event loop takes than are on their way to it; `lists` the lists of a
+        queue, which are looked into one by one.
         """
         self.due = True
         """There may be jobs that do not come in by themselves."""
@@ -98,11 +98,16 @@ class Lookout:
         for queue, refused_at in list(self._crowding.items()):
             if now - refused_at > CROWDED_FOR:
                 self._crowding.pop(queue, None)
-        self._left_alone = set() if self._places() else set(self._crowding)
+        self._left_alone = set() if self._untaken else set(self._crowding)
+
+    @property
+    def _untaken(self) -> int:
+        """Places on the event loop that are for none of those who have come."""
+        return max(0, self._places() - len(self._watch.arrivals))
 
     def fitting(self, queues: Sequence[str], room: int) -> int:
         """How many jobs to take from these queues at once, where the threads have so much room."""
-        return room if self._crowding.keys().isdisjoint(queues) else min(room, max(1, self._places()))
+        return room if self._crowding.keys().isdisjoint(queues) else min(room, max(1, self._untaken))
 
     def note(self, turn: Turn, room: int, sent_at: float) -> None:
         """What a look for `room` jobs has shown; `sent_at` in monotonic seconds. Of others nothing new is known."""
@@ -131,6 +136,8 @@ class Lookout:
     def wait(self, owner: str) -> None:
         """Let the next job of each open queue come in by itself, where that will do."""
         if not self.due and not self._drain:
+            if self._crowding:
+                self._try_anew()
             closed = self.paused | self._left_alone
             open_queues = [name for name in self.names if name not in closed]
             self._watch.wait_on(owner, open_queues[:MOST_WAITERS])

@@ -45,7 +45,7 @@ class Manager:
             audit_every=config.heartbeat,
             journal=journal,
             drain=config.drain,
-            places=lambda: event_loop.free_places,
+            places=lambda: event_loop.free_places - len(self._buffer),
             line=event_loop.line,
         )
         self.processors = [self._processor(number) for number in range(capsule.concurrency)]
