@@ -38,6 +38,8 @@ class Contestant:
     """Waiting jobs do not hold a thread or process."""
     toils: bool = False
     """Its jobs may compute while others run: in threads or processes, as many as there are jobs at once."""
+    more_queues: Sequence[str] = ()
+    """Further options with which its worker looks after seven more queues, behind the first."""
     processes: bool = True
     """Can be told to use several processes."""
     log_lines: tuple[dict[str, str], Sequence[str]] | None = None

@@ -36,12 +36,15 @@ def _taskiq(processes: int, concurrency: int) -> list[str]:
     return ["taskiq", "worker", "taskiq_jobs:broker", "--workers", str(processes), *places, "--log-level", "WARNING"]
 
 
+MORE = [f"queue{number}" for number in range(2, 9)]
+EACH = tuple(word for name in MORE for word in ("-q", name))
 KIQ = Contestant(
     name="kiq_django",
     toils=True,
     survives="yes, within 30 s",
     client="kiq_jobs.py",
     worker=_kiq,
+    more_queues=EACH,
     packages=(str(ROOT),),
     environment={"DJANGO_SETTINGS_MODULE": "kiq_settings"},
     most=10_000,
@@ -53,6 +56,7 @@ SIDEKIQ = Contestant(
     survives="no",
     client="sidekiq_jobs.rb",
     worker=_sidekiq,
+    more_queues=EACH,
     needs="sidekiq",
     processes=False,
     log_lines=({"BENCH_LINES": "1"}, ()),
@@ -64,6 +68,7 @@ CELERY = Contestant(
     survives="yes, after 1 h",
     client="celery_jobs.py",
     worker=_celery("threads"),
+    more_queues=("-Q", ",".join(["celery", *MORE])),
     packages=("celery[redis]",),
     processes=False,
 )

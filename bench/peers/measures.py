@@ -140,6 +140,11 @@ def latency(contestant: Contestant, scale: Scale) -> Figures:
     return _delays(contestant, scale.samples, "clock", "", 0.02, scale)
 
 
+def latency_of_eight(contestant: Contestant, scale: Scale) -> Figures:
+    """The same with seven empty queues besides."""
+    return _delays(contestant, scale.samples, "clock", "", 0.02, scale, more_queues=True)
+
+
 def loaded_latency(contestant: Contestant, scale: Scale) -> Figures:
     """The same while jobs that wait 10 ms keep half of ten threads busy."""
     return _delays(contestant, scale.paced, "nap", "10", 0.002, scale)
@@ -155,11 +160,19 @@ def toiling_latency(contestant: Contestant, scale: Scale) -> Figures:
 
 
 def _delays(
-    contestant: Contestant, number: int, kind: str, argument: str, gap: float, scale: Scale, *, toil: float = 0
+    contestant: Contestant,
+    number: int,
+    kind: str,
+    argument: str,
+    gap: float,
+    scale: Scale,
+    *,
+    toil: float = 0,
+    more_queues: bool = False,
 ) -> Figures:
     with (
         place(contestant) as (setting, _),
-        _working(contestant, setting, concurrency=min(10, contestant.most)) as worker,
+        _working(contestant, setting, concurrency=min(10, contestant.most), more_queues=more_queues) as worker,
     ):
         _awake(contestant, setting, worker, scale.patience)
         if toil:
@@ -208,6 +221,7 @@ MEASURES: Mapping[str, Measure] = {
     "two": lambda contestant, scale: drain(contestant, scale, processes=2),
     "link": lambda contestant, scale: drain(contestant, scale, link=1.0),
     "latency": latency,
+    "eight": latency_of_eight,
     "load": loaded_latency,
     "toil": toiling_latency,
     "io10": lambda contestant, scale: waiting(contestant, scale, concurrency=10),
@@ -221,6 +235,7 @@ TITLES = {
     "two": "Empty jobs, two processes on two cores",
     "link": "Empty jobs over a line with a round trip of 1 ms",
     "latency": "From enqueue to start, idle worker",
+    "eight": "The same with eight queues",
     "load": "From enqueue to start, worker half busy with jobs that wait 10 ms",
     "toil": f"From enqueue to start, while {TOILING} of ten jobs compute",
     "io10": "Jobs that wait 10 ms, ten at once",
@@ -236,6 +251,8 @@ def applies(contestant: Contestant, measure: str) -> bool:
             return contestant.log_lines is not None
         case "toil":
             return contestant.toils
+        case "eight":
+            return bool(contestant.more_queues)
         case "two":
             return contestant.processes
         case "load" | "io10":

@@ -68,10 +68,19 @@ def _run(command: list[str], variables: dict[str, str], timeout: float) -> str:
 class Worker:
     """The running processes of one contestant."""
 
-    def __init__(self, contestant: Contestant, setting: Setting, *, processes: int = 1, concurrency: int = 10) -> None:
+    def __init__(
+        self,
+        contestant: Contestant,
+        setting: Setting,
+        *,
+        processes: int = 1,
+        concurrency: int = 10,
+        more_queues: bool = False,
+    ) -> None:
         self.setting = setting
         variables = setting.variables(contestant, concurrency)
         words = [word.replace("$BENCH_REDIS", setting.redis) for word in contestant.worker(processes, concurrency)]
+        words += contestant.more_queues if more_queues else ()
         if contestant.name.startswith("kiq_django") and not setting.lines:
             words += ["-v", "0"]
         elif setting.lines and contestant.log_lines:
