@@ -1,6 +1,7 @@
 """The engine's own code at moments that models and runs found."""
 
 import threading
+import time
 
 import pytest
 
@@ -41,8 +42,10 @@ def begun(store):
 def test_what_is_adopted_begins_only_under_a_lease(store, begun):
     """The wait of a cut connection may still bring a job to an owner that was reaped: its reaper takes it back."""
     [owner] = wait_for(lambda: store.working.owners("default"))
-    Reaper(store, 5, 30).reap("default", owner, force=True)
-    store.link.call("LPUSH", store.keys.working("default", owner), b"what a late wait brought")
+    pipe = store.link.pipeline(atomic=True)  # before its fetcher has noticed
+    pipe.zadd(store.keys.owners("default"), {owner: -time.time()})
+    pipe.lpush(store.keys.working("default", owner), b"what a late wait brought")
+    store.link.execute(pipe)
     wait_for(lambda: begun, what="the job to begin, under a new name")
     assert [work.owner == owner for work in begun] == [False]
 
