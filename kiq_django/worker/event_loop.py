@@ -162,7 +162,8 @@ class EventLoop:
     def _started_loop(self) -> asyncio.AbstractEventLoop:
         with self._start_lock:
             if self._loop is None:
-                self._loop = loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._serve, args=[loop], name="kiq-asyncio", daemon=True)
-                self._thread.start()
+                loop = asyncio.new_event_loop()
+                thread = threading.Thread(target=self._serve, args=[loop], name="kiq-asyncio", daemon=True)
+                thread.start()
+                self._thread, self._loop = thread, loop  # once it runs: whoever stops us may wait for it
         return self._loop
