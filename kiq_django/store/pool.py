@@ -3,6 +3,7 @@
 import select
 from collections import deque
 from contextlib import suppress
+from functools import cached_property
 from inspect import Parameter, signature
 from typing import Any
 
@@ -75,7 +76,7 @@ class Pool(ConnectionPool):
         self._at_hand = deque()
         super().reset()
 
-    @property
+    @cached_property
     def _keeps_at_hand(self) -> bool:
         return CAN_POLL and self.max_connections >= UNLIMITED and not self.connection_kwargs.get("credential_provider")
 
