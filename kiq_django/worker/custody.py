@@ -11,6 +11,7 @@ from kiq_django.worker.buffer import Buffer, Seat
 from kiq_django.worker.line import Line
 from kiq_django.worker.ownership import Ownership, Place
 from kiq_django.worker.pace import MOST, Pace
+from kiq_django.worker.patience import STALE, Patience
 from kiq_django.worker.reservation import Reservation
 from kiq_django.worker.settler import Settler
 
@@ -20,8 +21,6 @@ NAP = 0.001
 """Seconds. While jobs are quick, their ends are gathered this long instead of waking the loop for each."""
 QUICK = 2
 """Ends in a nap. Where fewer are to be expected the loop sleeps on its waiters: what comes in wakes it at once."""
-STALE = 0.010
-"""Seconds. A fetched job that no thread has begun goes back, so that another process can have it."""
 
 
 class Custody:
@@ -58,7 +57,7 @@ class Custody:
         self._on_loop = 0
         self._handed = 0
         """How many jobs went on to the event loop since the last look."""
-        self._stuck_since = 0.0
+        self._patience = Patience(self._pace)
         self._seat = Seat()
 
     @property
@@ -152,18 +151,8 @@ class Custody:
         """Nothing ends, or more is held than the threads will soon get to: somebody else shall have it."""
         for guest in reversed(self._line.stuck()):
             guest.give_back()
-        now = clock.monotonic()
-        if not len(self._buffer):
-            self._stuck_since = 0.0
-        elif not self._stuck_since or self._moves_on():
-            self._stuck_since = now
-        elif now - self._stuck_since > STALE:
+        if self._patience.is_over(len(self._buffer), self.finished_at):
             self.give_back_unbegun()
-            self._pace.forget()
-            self._stuck_since = 0.0
-
-    def _moves_on(self) -> bool:
-        return self.finished_at > self._stuck_since and len(self._buffer) <= self._pace.ahead
 
     def give_back_running(self) -> None:
         """Time is up: what still runs goes back as if it had not been begun."""

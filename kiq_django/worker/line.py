@@ -9,10 +9,9 @@ from kiq_django import clock
 from kiq_django.payload import Payload
 from kiq_django.worker import verdict
 from kiq_django.worker.pace import Pace
+from kiq_django.worker.patience import Patience
 from kiq_django.worker.reservation import Reservation
 
-STALE = 0.010
-"""Seconds. When no place came free for so long, the waiting go back, so that another process can have them."""
 NOTED_EVERY = 0.001
 """Seconds."""
 
@@ -55,7 +54,7 @@ class Line:
         self._pace = Pace()
         self._ended = 0
         self._ended_at = self._noted_at = 0.0
-        self._stuck_since = 0.0
+        self._patience = Patience(self._pace)
 
     def __len__(self) -> int:
         return len(self._guests)
@@ -95,14 +94,7 @@ class Line:
         return found
 
     def stuck(self) -> list[Guest]:
-        """Take all out when they wait in vain: jobs are slow now, whatever they were."""
-        now = clock.monotonic()
-        if not self._guests:
-            self._stuck_since = 0.0
-        elif not self._stuck_since or (self._ended_at > self._stuck_since and len(self._guests) <= self._pace.ahead):
-            self._stuck_since = now
-        elif now - self._stuck_since > STALE:
-            self._stuck_since = 0.0
-            self._pace.forget()
-            return [guest for guest in iter(self.next, None) if guest is not None]
-        return []
+        """Take all out when they wait in vain."""
+        if not self._patience.is_over(len(self._guests), self._ended_at):
+            return []
+        return [guest for guest in iter(self.next, None) if guest is not None]

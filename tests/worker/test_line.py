@@ -8,10 +8,10 @@ import pytest
 
 from kiq_django import clock, registry
 from kiq_django.payload import Payload
-from kiq_django.worker import line as lines
 from kiq_django.worker.config import CapsuleConfig
 from kiq_django.worker.event_loop import EventLoop
 from kiq_django.worker.line import Guest, Line
+from kiq_django.worker.patience import STALE
 from kiq_django.worker.reservation import Reservation
 from tests.support import wait_for
 
@@ -103,7 +103,7 @@ def test_those_who_wait_in_vain_come_out_within_20_ms(line, passed, guest):
     came, found = passed[0], []
     while not found:
         found = line.stuck()
-        passed[0] += lines.STALE / 4
+        passed[0] += STALE / 4
         assert passed[0] - came < 0.020
     assert found == guests
     assert (len(line), line.room) == (0, 0)
